@@ -1,0 +1,25 @@
+package lifeboat_test
+
+import (
+ _ "go.temporal.io/server/temporal"
+ _ "go.temporal.io/server/schema/sqlite"
+ _ "github.com/temporalio/ui-server/v2/server"
+ _ "go.temporal.io/sdk/client"
+ _ "go.temporal.io/sdk/worker"
+ _ "go.temporal.io/sdk/testsuite"
+ _ "github.com/stretchr/testify/mock"
+ _ "github.com/masterzen/winrm"
+ _ "github.com/bodgit/ntlmssp"
+ _ "github.com/urfave/cli/v2"
+ _ "go.etcd.io/bbolt"
+ _ "github.com/robfig/cron/v3"
+ _ "github.com/goccy/go-yaml"
+ _ "github.com/google/uuid"
+ _ "golang.org/x/term"
+ _ "golang.org/x/crypto/md4"
+ _ "golang.org/x/text/encoding/unicode"
+ _ "golang.org/x/sync/errgroup"
+ _ "github.com/rogpeppe/go-internal/testscript"
+ _ "github.com/invopop/jsonschema"
+ _ "golang.org/x/sys/unix"
+)
