@@ -1,0 +1,118 @@
+# Many VMs in one answer: each cmdlet is called once for all of them and the
+# rows are joined by VM id, never by name. Only the failover addresses are asked
+# for adapter by adapter: that answer does not name its adapter. Get-VMReplication throws for a VM
+# that does not replicate, so only those that do are asked about; the figures of
+# Measure-VMReplication may be missing without making the copy unseen.
+# Microsoft: Hyper-V module, Get-VM, Get-VMReplication, Measure-VMReplication,
+# Get-VMNetworkAdapter, Get-VMNetworkAdapterFailoverConfiguration.
+function Get-LifeboatCopies {
+    param([string[]]$VMs)
+    $wanted = @($VMs | Where-Object { $_ } | ForEach-Object { "$([guid]$_)" })
+    $chosen = @(Get-VM -ErrorAction Stop | Where-Object { $wanted.Count -eq 0 -or $wanted -contains "$($_.Id)" })
+    $replicating = @($chosen | Where-Object { @('Primary', 'Replica', 'ExtendedReplica') -contains "$($_.ReplicationMode)" })
+
+    $relations = @{}
+    $adapters = @{}
+    $figures = @{}
+    foreach ($machine in $chosen) {
+        $relations["$($machine.Id)"] = @()
+        $adapters["$($machine.Id)"] = @()
+    }
+    $rows = @()
+    if ($replicating.Count -gt 0) {
+        $rows = @(Get-VMReplication -VM $replicating -ErrorAction Stop)
+        foreach ($row in @(Measure-VMReplication -VM $replicating -ErrorAction SilentlyContinue)) {
+            if ("$($row.ReplicationRelationshipType)" -eq 'Simple') {
+                $figures["$($row.VMId)"] = $row
+            }
+        }
+    }
+    foreach ($row in $rows) {
+        $id = "$($row.VMId)"
+        $last = $null
+        if ($row.LastReplicationTime) {
+            $last = $row.LastReplicationTime.ToUniversalTime().ToString('o')
+        }
+        $test = $null
+        if ($row.TestVirtualMachine) {
+            $test = "$($row.TestVirtualMachine.Id)"
+        }
+        $relation = [ordered]@{
+            relationship         = "$($row.ReplicationRelationshipType)"
+            mode                 = "$($row.ReplicationMode)"
+            state                = "$($row.ReplicationState)"
+            health               = "$($row.ReplicationHealth)"
+            primaryServer        = "$($row.PrimaryServerName)"
+            replicaServer        = "$($row.ReplicaServerName)"
+            currentReplicaServer = "$($row.CurrentReplicaServerName)"
+            frequencySec         = [int]$row.ReplicationFrequencySec
+            recoveryHistory      = [int]$row.RecoveryHistory
+            lastReplication      = $last
+            auth                 = "$($row.AuthenticationType)"
+            thumbprint           = "$($row.CertificateThumbprint)"
+            port                 = [int]$row.ReplicaServerPort
+            testVM               = $test
+            autoResync           = [bool]$row.AutoResynchronizeEnabled
+        }
+        $relations[$id] = @($relations[$id]) + @($relation)
+    }
+
+    $cards = @()
+    if ($chosen.Count -gt 0) {
+        $cards = @(Get-VMNetworkAdapter -VM $chosen -ErrorAction Stop)
+    }
+    foreach ($adapter in $cards) {
+        $id = "$($adapter.VMId)"
+        $setting = $null
+        if ($relations[$id].Count -gt 0) {
+            $setting = Get-VMNetworkAdapterFailoverConfiguration -VMNetworkAdapter $adapter -ErrorAction SilentlyContinue
+        }
+        $servers = @(@($setting.IPv4PreferredDNSServer, $setting.IPv4AlternateDNSServer) | Where-Object { $_ } | ForEach-Object { "$_" })
+        $card = [ordered]@{
+            name            = "$($adapter.Name)"
+            'switch'        = "$($adapter.SwitchName)"
+            connected       = [bool]$adapter.Connected
+            ips             = @($adapter.IPAddresses | Where-Object { $_ } | ForEach-Object { "$_" })
+            failoverIP      = "$($setting.IPv4Address)"
+            failoverMask    = "$($setting.IPv4SubnetMask)"
+            failoverGateway = "$($setting.IPv4DefaultGateway)"
+            failoverDNS     = $servers
+        }
+        $adapters[$id] = @($adapters[$id]) + @($card)
+    }
+
+    $copies = @(foreach ($machine in $chosen) {
+        $id = "$($machine.Id)"
+        $pending = $null
+        $type = $null
+        if ($figures.ContainsKey($id)) {
+            $pending = [long]$figures[$id].PendingReplicationSize
+            $type = "$($figures[$id].FailedOverReplicationType)"
+        }
+        [ordered]@{
+            vm             = $id
+            name           = "$($machine.Name)"
+            power          = "$($machine.State)"
+            mode           = "$($machine.ReplicationMode)"
+            state          = "$($machine.ReplicationState)"
+            health         = "$($machine.ReplicationHealth)"
+            heartbeat      = "$($machine.Heartbeat)"
+            autoStart      = "$($machine.AutomaticStartAction)"
+            version        = "$($machine.Version)"
+            generation     = [int]$machine.Generation
+            memoryStartup  = [long]$machine.MemoryStartup
+            memoryAssigned = [long]$machine.MemoryAssigned
+            uptimeSec      = [long]$machine.Uptime.TotalSeconds
+            status         = "$($machine.Status)"
+            relations      = $relations[$id]
+            adapters       = $adapters[$id]
+            pendingBytes   = $pending
+            failoverType   = $type
+        }
+    })
+    [ordered]@{
+        utc     = (Get-Date).ToUniversalTime().ToString('o')
+        copies  = $copies
+        missing = @($wanted | Where-Object { -not $relations.ContainsKey($_) })
+    }
+}
