@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// The exit codes. They are stable: scripts and monitors depend on them.
+const (
+	exitOK       = 0   // done, ready, clean
+	exitFinding  = 1   // not ready, drift
+	exitUsage    = 2   // usage or configuration
+	exitNoAccess = 3   // no access to a host or to the engine
+	exitRefused  = 4   // refused or declined: nothing changed
+	exitStuck    = 5   // something changed and it needs you
+	exitUnknown  = 6   // cannot see
+	exitStopped  = 7   // stopped by a person: changed, safe
+	exitBusy     = 8   // another run holds the plan or the VM
+	exitAway     = 130 // you stopped watching; the run goes on
+)
+
+// failure is an error with the exit code it ends the program with.
+type failure struct {
+	code int
+	err  error
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+func usage(format string, args ...any) error {
+	return &failure{exitUsage, fmt.Errorf(format, args...)}
+}
+
+func fail(code int, format string, args ...any) error {
+	return &failure{code, fmt.Errorf(format, args...)}
+}
+
+// quietly ends with a code when everything was said already.
+func quietly(code int) error {
+	if code == exitOK {
+		return nil
+	}
+	return &failure{code, nil}
+}
+
+// exitOf is the code of a run's end.
+func exitOf(v plans.Verdict) int {
+	switch v {
+	case plans.VerdictDone:
+		return exitOK
+	case plans.VerdictRefused:
+		return exitRefused
+	case plans.VerdictStopped:
+		return exitStopped
+	case plans.VerdictStuck:
+		return exitStuck
+	default:
+		return exitUnknown
+	}
+}
+
+// report prints an error once and says with which code to end.
+func report(out io.Writer, ctx context.Context, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	var f *failure
+	if errors.As(err, &f) {
+		if f.err != nil {
+			_, _ = fmt.Fprintln(out, "lifeboat: "+strings.TrimSpace(f.err.Error()))
+		}
+		return f.code
+	}
+	if ctx.Err() != nil {
+		return exitAway
+	}
+	_, _ = fmt.Fprintln(out, "lifeboat: "+strings.TrimSpace(err.Error()))
+	return exitUsage
+}

@@ -1,0 +1,46 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// apiLimit bounds a read from the engine's own API.
+const apiLimit = 30 * time.Second
+
+// Get reads one resource of the engine's API into v.
+func Get(ctx context.Context, e Engine, path string, query url.Values, v any) error {
+	ctx, cancel := context.WithTimeout(ctx, apiLimit)
+	defer cancel()
+	u := url.URL{Scheme: "http", Host: e.API, Path: path, RawQuery: query.Encode()}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+e.Token)
+	// No proxy of the environment stands between a person and the engine on
+	// the same machine.
+	answer, err := (&http.Client{Transport: &http.Transport{Proxy: nil}}).Do(req)
+	if err != nil {
+		return fmt.Errorf("the engine at %s does not answer: %w", e.API, err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 4096))
+		return fmt.Errorf("the engine says %s: %s", answer.Status, text)
+	}
+	return json.NewDecoder(answer.Body).Decode(v)
+}
+
+// Report reads the report of a run from the engine's journal.
+func Report(ctx context.Context, e Engine, runID string) (plans.Report, error) {
+	var r plans.Report
+	return r, Get(ctx, e, "/v1/reports/"+url.PathEscape(runID), nil, &r)
+}

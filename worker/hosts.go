@@ -1,0 +1,104 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/lifeboat-dr/lifeboat/activities/hyperv"
+	"github.com/lifeboat-dr/lifeboat/activities/winrm"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// hosts keeps one connection per host of the configuration, opened when first
+// asked for.
+type hosts struct {
+	cfg *Configuration
+	log *slog.Logger
+
+	mu   sync.Mutex
+	open map[string]*winrm.Host
+}
+
+func newHosts(cfg *Configuration, log *slog.Logger) *hosts {
+	return &hosts{cfg: cfg, log: log, open: map[string]*winrm.Host{}}
+}
+
+// host returns the verbs of one host.
+func (h *hosts) host(name string) (*hyperv.Host, error) {
+	session, err := h.session(name)
+	if err != nil {
+		return nil, err
+	}
+	return hyperv.New(session), nil
+}
+
+func (h *hosts) session(name string) (*winrm.Host, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s := h.open[name]; s != nil {
+		return s, nil
+	}
+	for i := range h.cfg.Hosts {
+		if h.cfg.Hosts[i].Name != name {
+			continue
+		}
+		s, err := h.connect(&h.cfg.Hosts[i])
+		if err != nil {
+			return nil, err
+		}
+		h.open[name] = s
+		return s, nil
+	}
+	return nil, fmt.Errorf("host %s is not in the configuration of %s", name, h.cfg.Dir)
+}
+
+// connect builds a host's session. Nothing is dialled yet.
+func (h *hosts) connect(host *plans.Host) (*winrm.Host, error) {
+	password, err := secrets{h.cfg.Dir}.resolve(host.WinRM.Secret)
+	if err != nil {
+		return nil, fmt.Errorf("host %s: %w", host.Name, err)
+	}
+	var ca []byte
+	if host.WinRM.CA != "" {
+		if ca, err = os.ReadFile(h.path(host.WinRM.CA)); err != nil {
+			return nil, fmt.Errorf("host %s: authority: %w", host.Name, err)
+		}
+	}
+	https := host.WinRM.Transport != "http"
+	port := host.WinRM.Port
+	if port == 0 {
+		port = 5985
+		if https {
+			port = 5986
+		}
+	}
+	return winrm.New(winrm.Config{
+		Host: host.Name, Address: host.Address, Port: port, HTTPS: https,
+		ServerName: host.WinRM.ServerName, CA: ca,
+		User: host.WinRM.User, Domain: host.WinRM.Domain, Password: winrm.Secret(password), Auth: host.WinRM.Auth,
+		ActLanes: host.ActLanes, Library: hyperv.Library(), Log: h.log,
+	})
+}
+
+// path resolves a path of the configuration.
+func (h *hosts) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(h.cfg.Dir, name)
+}
+
+func (h *hosts) close(ctx context.Context) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all sync.WaitGroup
+	for _, s := range h.open {
+		all.Go(func() { _ = s.Close(ctx) })
+	}
+	all.Wait()
+	h.open = map[string]*winrm.Host{}
+}
