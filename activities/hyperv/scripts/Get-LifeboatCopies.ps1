@@ -1,8 +1,9 @@
 # Many VMs in one answer: each cmdlet is called once for all of them and the
 # rows are joined by VM id, never by name. Only the failover addresses are asked
-# for adapter by adapter: that answer does not name its adapter. Get-VMReplication throws for a VM
-# that does not replicate, so only those that do are asked about; the figures of
-# Measure-VMReplication may be missing without making the copy unseen.
+# for adapter by adapter, since that answer does not name its adapter.
+# Get-VMReplication throws for a VM that does not replicate, so only those that
+# do are asked about; the figures of Measure-VMReplication may be missing
+# without making the copy unseen.
 # Microsoft: Hyper-V module, Get-VM, Get-VMReplication, Measure-VMReplication,
 # Get-VMNetworkAdapter, Get-VMNetworkAdapterFailoverConfiguration.
 function Get-LifeboatCopies {

@@ -1,0 +1,208 @@
+package hyperv
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+)
+
+// maxAnswer bounds one answer: 1,000 VMs with every field take about 2 MB.
+const maxAnswer = 64 << 20
+
+// decodeStrict reads exactly one JSON value without unknown members: an answer
+// that is not quite what was agreed is not believed.
+func decodeStrict(data []byte, into any) error {
+	if len(data) == 0 {
+		return errors.New("the answer is empty")
+	}
+	if len(data) > maxAnswer {
+		return fmt.Errorf("the answer has %d bytes, more than %d", len(data), maxAnswer)
+	}
+	if bytes.Equal(bytes.TrimSpace(data), []byte("null")) {
+		return errors.New("the answer is null")
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("something follows the answer")
+	}
+	return nil
+}
+
+func decodeHost(data []byte) (HostFacts, error) {
+	var f HostFacts
+	if err := decodeStrict(data, &f); err != nil {
+		return HostFacts{}, err
+	}
+	switch {
+	case f.Name == "":
+		return HostFacts{}, errors.New("name is empty")
+	case f.UTC.IsZero():
+		return HostFacts{}, errors.New("utc is missing")
+	case f.Supported == nil || f.Switches == nil || f.Replica.Entries == nil:
+		return HostFacts{}, errors.New("supported, switches or replica.entries is not a list")
+	}
+	f.UTC = f.UTC.UTC()
+	return f, nil
+}
+
+func decodeCopies(data []byte) (Copies, error) {
+	var c Copies
+	if err := decodeStrict(data, &c); err != nil {
+		return Copies{}, err
+	}
+	if c.UTC.IsZero() {
+		return Copies{}, errors.New("utc is missing")
+	}
+	if c.Copies == nil || c.Missing == nil {
+		return Copies{}, errors.New("copies or missing is not a list")
+	}
+	c.UTC = c.UTC.UTC()
+	seen := make(map[string]bool, len(c.Copies)+len(c.Missing))
+	for i := range c.Copies {
+		if err := settleCopy(&c.Copies[i]); err != nil {
+			return Copies{}, fmt.Errorf("copies[%d]: %w", i, err)
+		}
+		if seen[c.Copies[i].VM] {
+			return Copies{}, fmt.Errorf("copies[%d]: %s comes twice", i, c.Copies[i].VM)
+		}
+		seen[c.Copies[i].VM] = true
+	}
+	for i, id := range c.Missing {
+		id, err := guid(id)
+		if err != nil {
+			return Copies{}, fmt.Errorf("missing[%d]: %w", i, err)
+		}
+		if seen[id] {
+			return Copies{}, fmt.Errorf("missing[%d]: %s comes twice", i, id)
+		}
+		seen[id] = true
+		c.Missing[i] = id
+	}
+	return c, nil
+}
+
+// settleCopy checks one copy and brings its ids and times to one form.
+func settleCopy(c *Copy) error {
+	id, err := guid(c.VM)
+	if err != nil {
+		return err
+	}
+	c.VM = id
+	if err := (View{c.Power, c.Mode, c.State}).check(); err != nil {
+		return err
+	}
+	if c.Relations == nil || c.Adapters == nil {
+		return errors.New("relations or adapters is not a list")
+	}
+	for i := range c.Relations {
+		r := &c.Relations[i]
+		if r.Relationship == "" || r.Mode == "" || r.State == "" {
+			return fmt.Errorf("relations[%d]: relationship, mode or state is empty", i)
+		}
+		if r.TestVM != "" {
+			if r.TestVM, err = guid(r.TestVM); err != nil {
+				return fmt.Errorf("relations[%d]: testVM: %w", i, err)
+			}
+		}
+		r.LastReplication = r.LastReplication.UTC()
+	}
+	for i := range c.Adapters {
+		if c.Adapters[i].IPs == nil || c.Adapters[i].FailoverDNS == nil {
+			return fmt.Errorf("adapters[%d]: ips or failoverDNS is not a list", i)
+		}
+	}
+	return nil
+}
+
+func decodePoints(data []byte) ([]Point, error) {
+	var answer struct {
+		Points []Point `json:"points"`
+	}
+	if err := decodeStrict(data, &answer); err != nil {
+		return nil, err
+	}
+	if answer.Points == nil {
+		return nil, errors.New("points is not a list")
+	}
+	for i := range answer.Points {
+		p := &answer.Points[i]
+		id, err := guid(p.ID)
+		if err != nil {
+			return nil, fmt.Errorf("points[%d]: %w", i, err)
+		}
+		if p.Type == "" || p.Created.IsZero() {
+			return nil, fmt.Errorf("points[%d]: type or created is missing", i)
+		}
+		p.ID, p.Created = id, p.Created.UTC()
+	}
+	return answer.Points, nil
+}
+
+func decodeLink(data []byte) error {
+	var answer struct {
+		OK bool `json:"ok"`
+	}
+	if err := decodeStrict(data, &answer); err != nil {
+		return err
+	}
+	if !answer.OK {
+		return errors.New("ok is not true")
+	}
+	return nil
+}
+
+func decodeGuest(data []byte) (string, error) {
+	var answer struct {
+		Output *string `json:"output"`
+	}
+	if err := decodeStrict(data, &answer); err != nil {
+		return "", err
+	}
+	if answer.Output == nil {
+		return "", errors.New("output is missing")
+	}
+	return *answer.Output, nil
+}
+
+// actAnswer is what an act answers: the view after it, and more for two acts.
+type actAnswer struct {
+	View
+	Adapters  []Adapter `json:"adapters"`
+	AutoStart string    `json:"autoStart"`
+}
+
+func decodeAct(data []byte) (actAnswer, error) {
+	var a actAnswer
+	if err := decodeStrict(data, &a); err != nil {
+		return actAnswer{}, err
+	}
+	if err := a.check(); err != nil {
+		return actAnswer{}, err
+	}
+	return a, nil
+}
+
+func (v View) check() error {
+	if v.Power == "" || v.Mode == "" || v.State == "" {
+		return errors.New("power, mode or state is empty")
+	}
+	return nil
+}
+
+var guidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// guid returns id in the one form used everywhere: lower case with hyphens.
+func guid(id string) (string, error) {
+	if !guidForm.MatchString(id) {
+		return "", fmt.Errorf("%.80q is not an id (want a GUID with hyphens)", id)
+	}
+	return strings.ToLower(id), nil
+}
