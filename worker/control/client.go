@@ -19,8 +19,9 @@ import (
 
 // Client talks to the Temporal server that holds the runs.
 type Client struct {
-	temporal  client.Client
-	namespace string
+	temporal   client.Client
+	namespace  string
+	attributes bool
 }
 
 // ErrNoRun says that a plan has no run, ended or not.
@@ -45,7 +46,7 @@ func Dial(ctx context.Context, e Engine) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the engine at %s does not answer: %w", e.Temporal, err)
 	}
-	return &Client{temporal: c, namespace: e.Namespace}, nil
+	return &Client{temporal: c, namespace: e.Namespace, attributes: e.SearchAttributes}, nil
 }
 
 // Close ends the connection.
@@ -63,7 +64,7 @@ func (c *Client) Start(ctx context.Context, input plans.RunInput) error {
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		StaticSummary:                            fmt.Sprintf("%s: %s, %s to %s", input.Plan, input.Operation, input.From, input.To),
 		StaticDetails:                            fmt.Sprintf("Started by %s. %s", input.StartedBy, input.Reason),
-	}, workflows.RecoveryPlanRun, workflows.PlanRunInput{Run: input, SearchAttributes: true})
+	}, workflows.RecoveryPlanRun, workflows.PlanRunInput{Run: input, SearchAttributes: c.attributes})
 	var already *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &already) {
 		status, serr := c.Status(ctx, input.Plan)

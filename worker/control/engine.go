@@ -30,6 +30,8 @@ type Engine struct {
 	API    string `json:"api"`
 	Token  string `json:"token"`
 	Config string `json:"config"`
+	// SearchAttributes is true when the server is known to have them.
+	SearchAttributes bool `json:"search_attributes"`
 }
 
 // ErrNoEngine says that no engine runs on this data folder.

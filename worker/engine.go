@@ -1,0 +1,160 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/user"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	sdkworker "go.temporal.io/sdk/worker"
+
+	"github.com/lifeboat-dr/lifeboat/activities"
+	"github.com/lifeboat-dr/lifeboat/worker/control"
+	"github.com/lifeboat-dr/lifeboat/workflows"
+)
+
+// The namespaces: runs, drills and sweeps in one, schedules in the other,
+// whose many short histories are kept for a day only.
+const (
+	Namespace      = "lifeboat"
+	WatchNamespace = "lifeboat-watch"
+)
+
+// Options are what an engine is started with.
+type Options struct {
+	Configuration *Configuration
+	Folder        *Folder
+	// Temporal is the gRPC address, Namespace where runs live.
+	Temporal, Namespace string
+	// UI is the Web UI's address, "" when somebody else serves it.
+	UI string
+	// SearchAttributes is true when the server is known to have them: a
+	// workflow that upserts an unknown one would be blocked for ever.
+	SearchAttributes bool
+	Version          string
+	Log              *slog.Logger
+}
+
+// Engine is a running engine: workers for workflows and for every site's hosts,
+// and the API that serves the journal.
+type Engine struct {
+	info    control.Engine
+	folder  *Folder
+	client  client.Client
+	workers []sdkworker.Worker
+	hosts   *hosts
+	api     *api
+}
+
+// SearchAttributes are the keyword attributes that runs carry.
+func SearchAttributes() []string { return workflows.SearchAttributeNames() }
+
+// Start connects to Temporal and begins to work. The engine file in the data
+// folder tells others how to reach it.
+func Start(ctx context.Context, o Options) (*Engine, error) {
+	c, err := client.DialContext(ctx, client.Options{
+		HostPort: o.Temporal, Namespace: o.Namespace, Logger: sdklog.NewStructuredLogger(o.Log),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("temporal at %s does not answer: %w", o.Temporal, err)
+	}
+	e := &Engine{folder: o.Folder, client: c, hosts: newHosts(o.Configuration, o.Log)}
+	if e.api, err = startAPI(o.Folder.Journal); err != nil {
+		c.Close()
+		return nil, err
+	}
+	if err := e.work(o); err != nil {
+		e.stopParts(ctx)
+		return nil, err
+	}
+	e.info = describe(o, e.api)
+	if err := control.WriteEngine(o.Folder.Dir, e.info); err != nil {
+		e.stopParts(ctx)
+		return nil, fmt.Errorf("data folder %s: %w", o.Folder.Dir, err)
+	}
+	return e, nil
+}
+
+func describe(o Options, a *api) control.Engine {
+	name := ""
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	machine, _ := os.Hostname()
+	return control.Engine{
+		PID: os.Getpid(), Host: machine, User: name, Started: time.Now().UTC(), Version: o.Version,
+		Temporal: o.Temporal, Namespace: o.Namespace, UI: o.UI,
+		API: a.address(), Token: a.token, Config: o.Configuration.Dir,
+		SearchAttributes: o.SearchAttributes,
+	}
+}
+
+// work starts one worker for workflows and one per site, so that host work of a
+// site can later run near its hosts.
+func (e *Engine) work(o Options) error {
+	acts := activities.New(e.deps(o))
+	flow := sdkworker.New(e.client, workflows.TaskQueue, sdkworker.Options{
+		MaxConcurrentWorkflowTaskPollers: 8, MaxConcurrentActivityTaskPollers: 4,
+	})
+	workflows.Register(flow)
+	register(flow, acts)
+	e.workers = append(e.workers, flow)
+	for _, site := range o.Configuration.Sites {
+		w := sdkworker.New(e.client, workflows.SiteQueue(site.Name), sdkworker.Options{
+			DisableWorkflowWorker: true, MaxConcurrentActivityTaskPollers: 8,
+		})
+		register(w, acts)
+		e.workers = append(e.workers, w)
+	}
+	for _, w := range e.workers {
+		if err := w.Start(); err != nil {
+			return fmt.Errorf("worker: %w", err)
+		}
+	}
+	return nil
+}
+
+func register(w sdkworker.Worker, acts *activities.Activities) {
+	for name, f := range acts.Named() {
+		w.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
+	}
+}
+
+func (e *Engine) deps(o Options) activities.Deps {
+	return activities.Deps{
+		Hosts: e.hosts.host, Journal: o.Folder.Journal, Dial: dialer(o.Configuration),
+		Secrets: secrets{o.Configuration.Dir}.resolve, ReadFile: func(name string) ([]byte, error) { return os.ReadFile(e.hosts.path(name)) },
+		Log: o.Log, Version: o.Version, Simulated: o.Configuration.Lab != nil,
+	}
+}
+
+// Info says how to reach this engine.
+func (e *Engine) Info() control.Engine { return e.info }
+
+// Folder is the data folder.
+func (e *Engine) Folder() string { return e.folder.Dir }
+
+// Close ends the work under way and gives the folder back. Runs go on when an
+// engine is back.
+func (e *Engine) Close(ctx context.Context) error {
+	err := control.RemoveEngine(e.folder.Dir)
+	e.stopParts(ctx)
+	if closed := e.folder.Release(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+func (e *Engine) stopParts(ctx context.Context) {
+	for _, w := range e.workers {
+		w.Stop()
+	}
+	e.hosts.close(ctx)
+	_ = e.api.stop(ctx)
+	e.client.Close()
+}

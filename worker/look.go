@@ -1,0 +1,130 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/activities"
+	"github.com/lifeboat-dr/lifeboat/activities/winrm"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// Look is what one look at the hosts says about a run that has not started.
+type Look struct {
+	Input       plans.RunInput    `json:"input"`
+	Findings    []plans.Finding   `json:"findings,omitempty"`
+	Prediction  plans.Prediction  `json:"prediction"`
+	Explanation plans.Explanation `json:"explanation"`
+}
+
+// Blocked is true when the run would be refused.
+func (l *Look) Blocked() bool {
+	for _, f := range l.Findings {
+		if f.Severity == plans.Blocker {
+			return true
+		}
+	}
+	return false
+}
+
+// LookAtPlan resolves a plan, reads every host it needs once, and says what a
+// run would mean. It changes nothing and needs no engine.
+func LookAtPlan(ctx context.Context, cfg *Configuration, plan *plans.RecoveryPlan, request plans.Request, version string) (*Look, error) {
+	request.Speed = cfg.Speed()
+	input, err := plans.Resolve(cfg.Config, plan, request)
+	if err != nil {
+		return nil, err
+	}
+	all := newHosts(cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	defer all.close(context.WithoutCancel(ctx))
+	views, pairs := activities.Look(ctx, all.host, input)
+	look := &Look{Input: plans.Shed(input, views, pairs)}
+	look.Findings = plans.Readiness(look.Input, views, pairs, time.Now())
+	look.Prediction = plans.Predict(look.Input, pairs)
+	look.Explanation = plans.Explain(look.Input, look.Prediction, look.Findings)
+	return look, nil
+}
+
+// HostCheck says whether one host can be reached, read and acted on.
+type HostCheck struct {
+	Host string `json:"host"`
+	// Step is where it stopped, "" when all is well.
+	Step    string `json:"step,omitempty"`
+	Problem string `json:"problem,omitempty"`
+	Remedy  string `json:"remedy,omitempty"`
+	System  string `json:"system,omitempty"`
+	// VMs says how many copies were read.
+	VMs  string        `json:"vms,omitempty"`
+	Skew time.Duration `json:"skew"`
+	Took time.Duration `json:"took"`
+}
+
+// OK is true when nothing stopped the check.
+func (h HostCheck) OK() bool { return h.Step == "" }
+
+// checkLimit bounds the check of one host.
+const checkLimit = 60 * time.Second
+
+// CheckHosts checks all hosts of a configuration at once, in its order.
+func CheckHosts(ctx context.Context, cfg *Configuration) []HostCheck {
+	all := newHosts(cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	defer all.close(context.WithoutCancel(ctx))
+	checks := make([]HostCheck, len(cfg.Hosts))
+	var running sync.WaitGroup
+	for i := range cfg.Hosts {
+		running.Go(func() { checks[i] = all.check(ctx, cfg.Hosts[i].Name) })
+	}
+	running.Wait()
+	return checks
+}
+
+func (h *hosts) check(ctx context.Context, name string) HostCheck {
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	began := time.Now()
+	c := HostCheck{Host: name}
+	session, err := h.session(name)
+	if err != nil {
+		c.Step, c.Problem, c.Remedy = "configuration", err.Error(), "mend the configuration and check again"
+		return c
+	}
+	if err := session.Probe(ctx); err != nil {
+		var p *winrm.ProbeError
+		if errors.As(err, &p) {
+			c.Step, c.Problem, c.Remedy = p.Step, p.Err.Error(), p.Hint
+		} else {
+			c.Step, c.Problem = "reach", err.Error()
+		}
+		return c
+	}
+	return h.read(ctx, c, name, began)
+}
+
+// read asks the host for its facts and its VMs: that needs the rights that
+// acting needs too.
+func (h *hosts) read(ctx context.Context, c HostCheck, name string, began time.Time) HostCheck {
+	host, err := h.host(name)
+	if err != nil {
+		c.Step, c.Problem = "configuration", err.Error()
+		return c
+	}
+	facts, err := host.Facts(ctx)
+	if err != nil {
+		c.Step, c.Problem, c.Remedy = "read", err.Error(), "the account must be a local administrator or in Hyper-V Administrators, and the Hyper-V PowerShell module installed"
+		return c
+	}
+	copies, err := host.Copies(ctx, nil)
+	if err != nil {
+		c.Step, c.Problem, c.Remedy = "read", err.Error(), "run Get-VM on the host itself and mend what it says"
+		return c
+	}
+	c.System, c.Took = facts.OS, time.Since(began)
+	c.Skew = time.Until(facts.UTC)
+	c.VMs = fmt.Sprintf("%d VMs", len(copies.Copies))
+	return c
+}
