@@ -1,0 +1,247 @@
+package plans
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// binder fills structs from a YAML tree and gathers every error on the way,
+// with its place: yaml libraries stop at the first one. It remembers where
+// each value stood, so that later checks can point at it too.
+type binder struct {
+	file    File
+	errors  Errors
+	places  places
+	anchors map[string]ast.Node
+}
+
+// place is where a value stands.
+type place struct {
+	file         File
+	line, column int
+}
+
+// places maps paths ("plans[0].name") to where they stand.
+type places map[string]place
+
+// secretFields never show their line: a password written there by mistake
+// must not come back in an error.
+var secretFields = map[string]bool{"secret": true, "password": true, "passwd": true, "token": true, "key": true}
+
+func (b *binder) fail(n ast.Node, path, remedy, problem string, args ...any) {
+	e := &Error{File: b.file.Name, Field: path, Problem: fmt.Sprintf(problem, args...), Remedy: remedy}
+	e.Line, e.Column = position(n)
+	if !secretFields[lastName(path)] {
+		e.Snippet = snippet(b.file.Data, e.Line, e.Column)
+	}
+	b.errors = append(b.errors, e)
+}
+
+func lastName(path string) string {
+	name := path[strings.LastIndexByte(path, '.')+1:]
+	name, _, _ = strings.Cut(name, "[")
+	return name
+}
+
+func position(n ast.Node) (line, column int) {
+	if n == nil || n.GetToken() == nil || n.GetToken().Position == nil {
+		return 1, 1
+	}
+	p := n.GetToken().Position
+	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 {
+		return position(m.Values[0].Key)
+	}
+	if v, ok := n.(*ast.MappingValueNode); ok {
+		return position(v.Key)
+	}
+	return p.Line, p.Column
+}
+
+// plainNode takes anchors, tags and aliases away.
+func (b *binder) plainNode(n ast.Node, depth int) ast.Node {
+	if depth > 16 {
+		return nil
+	}
+	switch v := n.(type) {
+	case *ast.AnchorNode:
+		if b.anchors == nil {
+			b.anchors = map[string]ast.Node{}
+		}
+		b.anchors[v.Name.GetToken().Value] = v.Value
+		return b.plainNode(v.Value, depth+1)
+	case *ast.AliasNode:
+		return b.plainNode(b.anchors[v.Value.GetToken().Value], depth+1)
+	case *ast.TagNode:
+		return b.plainNode(v.Value, depth+1)
+	}
+	return n
+}
+
+// bind fills v, which must be settable, from the node.
+func (b *binder) bind(n ast.Node, v reflect.Value, path string) {
+	b.bindAt(n, v, path, 0)
+}
+
+// maxDepth bounds nesting: a configuration is a dozen levels deep.
+const maxDepth = 64
+
+func (b *binder) bindAt(n ast.Node, v reflect.Value, path string, depth int) {
+	if depth > maxDepth {
+		b.fail(n, path, "", "nested too deep")
+		return
+	}
+	n = b.plainNode(n, 0)
+	if n == nil {
+		return
+	}
+	line, column := position(n)
+	b.places[path] = place{b.file, line, column}
+	if _, null := n.(*ast.NullNode); null {
+		return
+	}
+	if b.scalar(n, v, path) {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		b.bindAt(n, v.Elem(), path, depth+1)
+	case reflect.Struct:
+		b.structure(n, v, path, depth)
+	case reflect.Slice:
+		b.list(n, v, path, depth)
+	default:
+		b.fail(n, path, "", "this field cannot be read")
+	}
+}
+
+func (b *binder) list(n ast.Node, v reflect.Value, path string, depth int) {
+	seq, ok := n.(*ast.SequenceNode)
+	if !ok {
+		b.fail(n, path, "write it as a list: one line with - for each", "must be a list, is %s", kindOf(n))
+		return
+	}
+	out := reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values))
+	for i, item := range seq.Values {
+		b.bindAt(item, out.Index(i), fmt.Sprintf("%s[%d]", path, i), depth+1)
+	}
+	v.Set(out)
+}
+
+func (b *binder) structure(n ast.Node, v reflect.Value, path string, depth int) {
+	pairs, ok := pairsOf(n)
+	if !ok {
+		b.fail(n, path, "write it as fields: name: value", "must be fields, is %s", kindOf(n))
+		return
+	}
+	fields := fieldsOf(v.Type())
+	seen := map[string]bool{}
+	for _, pair := range pairs {
+		name := keyText(pair)
+		full := join(path, name)
+		i, known := fields[name]
+		switch {
+		case !known:
+			b.unknown(pair, name, full, fields)
+		case seen[name]:
+			b.fail(pair.Key, full, "remove one of the two", "is written twice")
+		default:
+			seen[name] = true
+			b.bindAt(pair.Value, v.Field(i), full, depth+1)
+		}
+	}
+}
+
+func (b *binder) unknown(pair *ast.MappingValueNode, name, full string, fields map[string]int) {
+	if secretFields[strings.ToLower(name)] {
+		b.fail(pair.Key, full, "keep it elsewhere and name the place: secret: env:NAME or secret: file:PATH", "secrets do not belong into a configuration")
+		return
+	}
+	remedy := "remove it, or see lifeboat plan schema for the fields there are"
+	if near := nearest(name, fields); near != "" {
+		remedy = fmt.Sprintf("did you mean %q?", near)
+	}
+	b.fail(pair.Key, full, remedy, "there is no such field")
+}
+
+func pairsOf(n ast.Node) ([]*ast.MappingValueNode, bool) {
+	switch m := n.(type) {
+	case *ast.MappingNode:
+		return m.Values, true
+	case *ast.MappingValueNode:
+		return []*ast.MappingValueNode{m}, true
+	}
+	return nil, false
+}
+
+func keyText(pair *ast.MappingValueNode) string { return pair.Key.GetToken().Value }
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// fieldsOf maps the YAML names of a struct to its field numbers.
+func fieldsOf(t reflect.Type) map[string]int {
+	fields := map[string]int{}
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		if name != "" && name != "-" {
+			fields[name] = i
+		}
+	}
+	return fields
+}
+
+func kindOf(n ast.Node) string {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "fields"
+	case *ast.SequenceNode:
+		return "a list"
+	case *ast.StringNode, *ast.LiteralNode:
+		return "text"
+	case *ast.IntegerNode, *ast.FloatNode:
+		return "a number"
+	case *ast.BoolNode:
+		return "true or false"
+	}
+	return "something else"
+}
+
+// nearest is the known name at most two edits away, or "".
+func nearest(name string, fields map[string]int) string {
+	best, found := 3, ""
+	for candidate := range fields {
+		if d := edits(name, candidate); d < best || (d == best && candidate < found) {
+			best, found = d, candidate
+		}
+	}
+	return found
+}
+
+// edits is the Levenshtein distance.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		last := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := last
+			if a[i-1] != b[j-1] {
+				cost++
+			}
+			last = row[j]
+			row[j] = min(cost, row[j]+1, row[j-1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,169 @@
+package plans
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// maxFile bounds a configuration file: the largest plans are far smaller.
+const maxFile = 16 << 20
+
+// Decode reads configuration files as one and validates the whole. An error is
+// Errors: everything that is wrong, each with its place and remedy.
+func Decode(files []File) (*Config, error) {
+	cfg := &Config{}
+	at := places{}
+	var found Errors
+	for _, file := range files {
+		part, partPlaces, errs := decodeFile(file)
+		found = append(found, errs...)
+		merge(cfg, at, part, partPlaces)
+	}
+	// Values that could not be read would only cause errors about errors.
+	if len(found) == 0 {
+		found = validate(cfg, at)
+	}
+	if len(found) > 0 {
+		return nil, found.sorted()
+	}
+	setDefaults(cfg)
+	return cfg, nil
+}
+
+func decodeFile(file File) (*Config, places, Errors) {
+	b := &binder{file: file, places: places{}}
+	cfg := &Config{}
+	if len(file.Data) > maxFile {
+		return cfg, nil, Errors{{File: file.Name, Line: 1, Column: 1, Field: "file", Problem: "is larger than 16 MB", Remedy: "split it"}}
+	}
+	tree, err := parse(file.Data)
+	if err != nil {
+		return cfg, nil, Errors{syntaxError(file, err)}
+	}
+	for _, doc := range tree.Docs {
+		if doc.Body == nil {
+			continue
+		}
+		if _, comment := doc.Body.(*ast.CommentGroupNode); comment {
+			continue
+		}
+		b.bind(doc.Body, reflect.ValueOf(cfg).Elem(), "")
+	}
+	return cfg, b.places, b.errors
+}
+
+// parse guards against panics of the parser on hostile input: a plan file that
+// cannot be read is an error, never a crash.
+func parse(data []byte) (tree *ast.File, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("cannot be read as YAML: %v", r)
+		}
+	}()
+	return parser.ParseBytes(data, 0)
+}
+
+func syntaxError(file File, err error) *Error {
+	e := &Error{File: file.Name, Line: 1, Column: 1, Field: "file", Problem: err.Error(), Remedy: "mend the YAML: indentation, quotes and colons"}
+	var syntax *yaml.SyntaxError
+	if errors.As(err, &syntax) && syntax.Token != nil {
+		e.Line, e.Column, e.Problem = syntax.Token.Position.Line, syntax.Token.Position.Column, syntax.Message
+		e.Snippet = snippet(file.Data, e.Line, e.Column)
+	}
+	return e
+}
+
+// merge appends a file's lists; version and lab may stand in one file only.
+func merge(cfg *Config, at places, part *Config, partPlaces places) {
+	shift := map[string]int{"sites": len(cfg.Sites), "hosts": len(cfg.Hosts), "networks": len(cfg.Networks), "groups": len(cfg.Groups), "plans": len(cfg.Plans)}
+	for path, where := range partPlaces {
+		at[shifted(path, shift)] = where
+	}
+	if part.Version != 0 {
+		cfg.Version = part.Version
+	}
+	if part.Lab != nil {
+		cfg.Lab = part.Lab
+	}
+	cfg.Sites = append(cfg.Sites, part.Sites...)
+	cfg.Hosts = append(cfg.Hosts, part.Hosts...)
+	cfg.Networks = append(cfg.Networks, part.Networks...)
+	cfg.Groups = append(cfg.Groups, part.Groups...)
+	cfg.Plans = append(cfg.Plans, part.Plans...)
+}
+
+// shifted renumbers the first index of a path: the third file's plans[0] is
+// the whole configuration's plans[2].
+func shifted(path string, shift map[string]int) string {
+	var name string
+	var i int
+	for j, r := range path {
+		if r == '[' {
+			name = path[:j]
+			break
+		}
+	}
+	if name == "" {
+		return path
+	}
+	var rest string
+	if n, _ := fmt.Sscanf(path[len(name):], "[%d]", &i); n != 1 {
+		return path
+	}
+	for j, r := range path {
+		if r == ']' {
+			rest = path[j+1:]
+			break
+		}
+	}
+	return fmt.Sprintf("%s[%d]%s", name, i+shift[name], rest)
+}
+
+// The defaults of what may be left out.
+const (
+	DefaultActLanes       = 4
+	DefaultParallel       = 4
+	DefaultShutdownWithin = Duration(10 * 60 * 1e9)
+	DefaultGateWithin     = Duration(10 * 60 * 1e9)
+)
+
+func setDefaults(cfg *Config) {
+	for i := range cfg.Hosts {
+		h := &cfg.Hosts[i]
+		h.WinRM.Transport = orWord(h.WinRM.Transport, "https")
+		h.WinRM.Auth = orWord(h.WinRM.Auth, "ntlm")
+		h.ReplicaName = orWord(h.ReplicaName, h.Name)
+		if h.ActLanes == 0 {
+			h.ActLanes = DefaultActLanes
+		}
+	}
+	for i := range cfg.Groups {
+		cfg.Groups[i].Authentication = orWord(cfg.Groups[i].Authentication, "kerberos")
+	}
+	for i := range cfg.Plans {
+		p := &cfg.Plans[i]
+		if p.Reverse == "" {
+			p.Reverse = ReverseAfterGates
+		}
+		for _, limit := range []*int{&p.Limits.Shutdown, &p.Limits.Move, &p.Limits.Start} {
+			if *limit == 0 {
+				*limit = DefaultParallel
+			}
+		}
+		if p.Limits.ShutdownWithin == 0 {
+			p.Limits.ShutdownWithin = DefaultShutdownWithin
+		}
+	}
+}
+
+func orWord(text, standard string) string {
+	if text == "" {
+		return standard
+	}
+	return text
+}

@@ -1,0 +1,41 @@
+package plans
+
+import (
+	"slices"
+	"strings"
+)
+
+// networkReady is true when the adapters are connected and addressed as
+// wanted. A wanted NIC without an adapter's name means the copy's only one.
+func networkReady(have []Adapter, want []WantedNIC) bool {
+	for _, nic := range want {
+		a, ok := adapterFor(have, nic)
+		if !ok || a.Switch != nic.Switch {
+			return false
+		}
+		if nic.Inject && nic.IP != "" && !addressed(a, nic) {
+			return false
+		}
+	}
+	return true
+}
+
+func adapterFor(have []Adapter, nic WantedNIC) (Adapter, bool) {
+	if nic.Adapter == "" {
+		if len(have) == 1 {
+			return have[0], true
+		}
+		return Adapter{}, false
+	}
+	for _, a := range have {
+		if strings.EqualFold(a.Name, nic.Adapter) {
+			return a, true
+		}
+	}
+	return Adapter{}, false
+}
+
+func addressed(a Adapter, nic WantedNIC) bool {
+	return a.FailoverIP == nic.IP && a.FailoverMask == nic.Mask && a.FailoverGateway == nic.Gateway &&
+		slices.Equal(a.FailoverDNS, nic.DNS)
+}

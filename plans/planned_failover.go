@@ -1,0 +1,185 @@
+package plans
+
+import "fmt"
+
+// nextPlannedFailover walks a VM from the source to the target without loss:
+// shut down, send the last changes (-Prepare), fail over, start, reverse.
+//
+// Microsoft: "Set up Hyper-V Replica", planned failover; Start-VMFailover,
+// example 4; Set-VMReplication -Reverse.
+func nextPlannedFailover(intent Intent, s, t Copy) Decision {
+	switch Classify(t) {
+	case PRunning, PPaused, PError, PResyncNeeded, PResyncing, PInitial, PWaitsInitial:
+		return atTargetAlready(s, t)
+	case POff, PInitialOff:
+		return startReversed(s, t)
+	case PBusy:
+		return wait(Target, fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
+	case RFailedOver, RFailedOverMid, RFailedOverOn:
+		return afterFailover(intent, s, t)
+	case RFailingOver:
+		return wait(Source, "the failover at "+t.Host+" is under way")
+	case RReplicating:
+		return beforeFailover(intent, s, t)
+	}
+	return refusePlannedFailover(s, t)
+}
+
+// beforeFailover is for a healthy replica: everything happens at the source.
+func beforeFailover(intent Intent, s, t Copy) Decision {
+	if t.TestVM != "" {
+		return refuse(Source, "a test copy of this VM exists at "+t.Host+": Hyper-V refuses a failover beside it",
+			"remove the test copy: Stop-VMFailover on "+t.Host+", then retry")
+	}
+	if t.Extended != "" {
+		return refuse(Source, fmt.Sprintf("%s replicates on to a third site (%s): after a failover it cannot replicate back to %s", t.Host, t.Extended, s.Host),
+			"choose: remove the extended relationship on "+t.Host+" (Remove-VMReplication -ReplicationRelationshipType Extended), or leave this VM out")
+	}
+	switch Classify(s) {
+	case PRunning, POff, PPrepared:
+		if !networkReady(t.Adapters, intent.NICs) {
+			return act(PhaseReady, VerbSetNetwork, Target, t, Source, "connect the copy at "+t.Host+" to its networks")
+		}
+	}
+	switch Classify(s) {
+	case PRunning:
+		if intent.TurnOff {
+			return act(PhaseShutdown, VerbTurnOff, Source, s, Source, "cut the power of the guest at "+s.Host+", as a person decided")
+		}
+		return act(PhaseShutdown, VerbShutDown, Source, s, Source, "shut the guest down at "+s.Host)
+	case POff:
+		return act(PhaseMove, VerbPrepareFailover, Source, s, Source, "send the last changes from "+s.Host)
+	case PPrepared:
+		return act(PhaseMove, VerbStartFailover, Target, t, Source, "fail over at "+t.Host)
+	case PBusy:
+		return busySource(s)
+	}
+	return refusePlannedFailover(s, t)
+}
+
+func busySource(s Copy) Decision {
+	return wait(Source, fmt.Sprintf("the guest at %s is %s", s.Host, s.Power))
+}
+
+// afterFailover is for a replica that was failed over. It may start only while
+// the source is known to be unable to run.
+func afterFailover(intent Intent, s, t Copy) Decision {
+	if t.FailoverType != "" && t.FailoverType != "None" && t.FailoverType != "Planned" {
+		return refuse(Source, fmt.Sprintf("the copy at %s was failed over to an older point (%s): it lacks the last changes, which are at %s", t.Host, t.FailoverType, s.Host),
+			"take that failover back: Stop-VMFailover on "+t.Host+", then retry")
+	}
+	if Classify(s) != PPrepared {
+		return refuse("", fmt.Sprintf("the copy at %s was failed over, but the one at %s was not prepared (%s/%s/%s): starting it could lose changes or run two copies", t.Host, s.Host, s.Power, s.Mode, s.State),
+			"if the copy at "+t.Host+" never ran: Stop-VMFailover there, then retry. If it ran, decide which copy is the good one first")
+	}
+	// The source is prepared, which locks it from starting: the target is the
+	// copy that may run.
+	reverse := act(PhaseReverse, VerbReverse, Target, t, Target, "replicate back from "+t.Host+" to "+s.Host)
+	reverse.Irreversible = true
+	switch Classify(t) {
+	case RFailedOverMid:
+		return wait(Target, fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
+	case RFailedOverOn:
+		if intent.Reverse == ReverseOnCommit {
+			return finished(Target, "runs at "+t.Host+"; reverse replication waits for commit")
+		}
+		return reverse
+	}
+	if intent.Reverse == ReverseBeforeStart {
+		return reverse
+	}
+	return act(PhaseStart, VerbStart, Target, t, Target, "start at "+t.Host)
+}
+
+// startReversed is for a target that is the primary already and is off.
+func startReversed(s, t Copy) Decision {
+	switch Classify(s) {
+	case RReplicating, RPaused, RError, RResyncing, RWaits, Missing, Unprotected, PPrepared:
+		return act(PhaseStart, VerbStart, Target, t, Target, "start at "+t.Host)
+	case POff, PInitialOff, PSaved:
+		return refuse("", fmt.Sprintf("both copies call themselves primary (%s and %s): which one is the good one cannot be told", s.Host, t.Host),
+			"compare both, then make the other one a replica: Set-VMReplication -AsReplica on its host")
+	}
+	return unexpected(s, t)
+}
+
+// atTargetAlready is "done": primary and running where it was wanted.
+func atTargetAlready(s, t Copy) Decision {
+	if isOff(t.Power) {
+		return startReversed(s, t)
+	}
+	if Classify(t) != PRunning {
+		if Classify(t) == PPaused || t.Power == "Running" {
+			return finished(Target, fmt.Sprintf("runs at %s; replication back is %s", t.Host, t.State))
+		}
+		return wait(Target, fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
+	}
+	return finished(Target, "runs at "+t.Host+" and replicates back to "+s.Host)
+}
+
+// refusePlannedFailover says why a VM may not be moved now and what to do.
+func refusePlannedFailover(s, t Copy) Decision {
+	if why, remedy, ok := sourceTrouble(s); ok {
+		return refuse(Source, why, remedy)
+	}
+	if why, remedy, ok := targetTrouble(s, t); ok {
+		return refuse(Source, why, remedy)
+	}
+	return unexpected(s, t)
+}
+
+func sourceTrouble(s Copy) (why, remedy string, ok bool) {
+	switch Classify(s) {
+	case Missing:
+		return "there is no such VM at " + s.Host, "check the VM's GUID in the configuration: Get-VM on " + s.Host + " shows Id", true
+	case Unprotected, UnprotectedRunning:
+		return "the VM at " + s.Host + " is not replicating", "enable replication for it (Enable-VMReplication), and wait until its first copy is done", true
+	case PSaved:
+		return fmt.Sprintf("the VM at %s is %s: Hyper-V prepares only a VM that is off", s.Host, s.Power),
+			"start it and let the run shut it down (Start-VM on " + s.Host + "), or shut it down", true
+	case PPreparedOn:
+		return fmt.Sprintf("the VM at %s is prepared for failover and yet %s: that should not be", s.Host, s.Power), "shut it down on " + s.Host + " and retry", true
+	case PPaused:
+		return "replication is paused at " + s.Host, "if nobody paused it on purpose: Resume-VMReplication on " + s.Host, true
+	case PError:
+		return "replication is in error at " + s.Host, "mend the cause (Measure-VMReplication tells), then Resume-VMReplication on " + s.Host, true
+	case PResyncNeeded:
+		return "replication needs a resynchronization at " + s.Host,
+			"Resume-VMReplication -Resynchronize on " + s.Host + "; recovery points will be lost, and a failover must wait until it is done", true
+	case PResyncing:
+		return "a resynchronization runs at " + s.Host + ": a planned failover is blocked meanwhile", "wait until it is done and retry", true
+	case PInitial, PWaitsInitial, PInitialOff:
+		return "the first copy of this VM is not complete: it is not protected yet", "wait for the initial replication, or start it: Start-VMInitialReplication on " + s.Host, true
+	case RReplicating, RPaused, RError, RResyncing, RWaits:
+		return "the copy at " + s.Host + " is the replica: this VM does not run from " + s.Host + " to the target",
+			"check the direction: lifeboat plan explain, or name the target with --to", true
+	}
+	return "", "", false
+}
+
+func targetTrouble(s, t Copy) (why, remedy string, ok bool) {
+	switch Classify(t) {
+	case Missing:
+		return "there is no replica of this VM at " + t.Host, "check where it replicates to: Get-VMReplication on " + s.Host, true
+	case Unprotected, UnprotectedRunning:
+		return "the copy at " + t.Host + " is not part of a replication", "remove the one-sided relationship on " + s.Host + " and enable replication again, with the copy as seed", true
+	case RPaused:
+		return "replication is paused at " + t.Host, "if nobody paused it on purpose: Resume-VMReplication on " + t.Host, true
+	case RError:
+		return "the replica at " + t.Host + " is in error", "mend the cause, then Resume-VMReplication on " + t.Host, true
+	case RResyncing:
+		return "the replica at " + t.Host + " is being resynchronized", "wait until it is done and retry", true
+	case RWaits:
+		return "the first copy has not arrived at " + t.Host, "wait for the initial replication", true
+	case RCommitted, RCommittedOn:
+		return "the copy at " + t.Host + " was failed over and committed: recovery points are gone, and it does not replicate back",
+			"re-protect it: Set-VMReplication -AsReplica on " + s.Host + ", then Set-VMReplication -Reverse on " + t.Host, true
+	case ROn:
+		return "the replica at " + t.Host + " runs without a failover: that should not be", "look at it on " + t.Host + " before anything else", true
+	case Extended:
+		return "the copy at " + t.Host + " is the third in a chain, not this VM's replica", "fail over to the second site, or leave this VM out", true
+	case TestCopy:
+		return "the VM at " + t.Host + " with this GUID is a test copy", "Stop-VMFailover on " + t.Host, true
+	}
+	return "", "", false
+}

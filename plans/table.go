@@ -1,0 +1,111 @@
+package plans
+
+import (
+	"fmt"
+	"slices"
+)
+
+// phaseOrder is the order in which a run releases the phases of an operation.
+func phaseOrder(reverse ReversePolicy) []Phase {
+	if reverse == ReverseBeforeStart {
+		return []Phase{PhaseReady, PhaseShutdown, PhaseMove, PhaseReverse, PhaseStart, PhaseGates}
+	}
+	return []Phase{PhaseReady, PhaseShutdown, PhaseMove, PhaseStart, PhaseGates, PhaseReverse}
+}
+
+// released is true when the run lets a VM go as far as phase.
+func (i Intent) released(phase Phase) bool {
+	order := phaseOrder(i.Reverse)
+	return slices.Index(order, phase) <= slices.Index(order, i.UpTo)
+}
+
+// Next decides what is to be done now for one VM: one act, a wait, nothing
+// more, a refusal, or that it cannot be known. It is the only place where
+// Lifeboat decides about a VM. Every pair of views has an answer.
+func Next(intent Intent, source, target Copy) Decision {
+	d := decide(intent, source, target)
+	if d.Kind == Act && !intent.released(d.Phase) {
+		return Decision{Kind: Done, Phase: intent.UpTo, Good: d.Good,
+			Why: fmt.Sprintf("%s is done; next is %s", phaseWords[intent.UpTo], phaseWords[d.Phase])}
+	}
+	if d.Phase == "" {
+		d.Phase = intent.UpTo
+	}
+	return d
+}
+
+// phaseWords name phases as people say them.
+var phaseWords = map[Phase]string{
+	PhaseReady: "making the target's network ready", PhaseShutdown: "the shut-down",
+	PhaseMove: "the move", PhaseStart: "the start", PhaseGates: "the gates", PhaseReverse: "reverse replication",
+}
+
+func decide(intent Intent, source, target Copy) Decision {
+	if d, found := danger(source, target); found {
+		return d
+	}
+	switch intent.Operation {
+	case PlannedFailover:
+		return nextPlannedFailover(intent, source, target)
+	case Cancel:
+		return nextCancel(intent, source, target)
+	}
+	return Decision{Kind: Refuse, Why: fmt.Sprintf("the operation %q is not known", intent.Operation),
+		Remedy: "this is a defect of the caller: nothing was changed"}
+}
+
+// danger answers for pairs in which no operation may act.
+func danger(source, target Copy) (Decision, bool) {
+	if runs(source) && runs(target) && source.Mode != "TestReplica" && target.Mode != "TestReplica" {
+		return Decision{Kind: UnknownPair,
+			Why: fmt.Sprintf("DANGER: both copies run, at %s (%s, %s) and at %s (%s, %s). Which one users reached last cannot be known from here, and each may hold changes that exist nowhere else",
+				source.Host, source.Mode, source.Power, target.Host, target.Mode, target.Power),
+			Remedy: "decide which copy is the good one, disconnect the other from the network (do not delete it), then shut it down and look again"}, true
+	}
+	if !source.Reached || !target.Reached {
+		return unreached(source, target), true
+	}
+	return Decision{}, false
+}
+
+func unreached(source, target Copy) Decision {
+	name := target.Host
+	if !source.Reached {
+		name = source.Host
+	}
+	if !source.Reached && !target.Reached {
+		name = source.Host + " and " + target.Host
+	}
+	return Decision{Kind: UnknownPair, Why: "cannot see " + name + ": unknown is not off, so nothing is done",
+		Remedy: "bring " + name + " back within reach (network, WinRM, power); the run goes on by itself then"}
+}
+
+// act is a decision to do one verb on one side, as that side is now.
+func act(phase Phase, verb Verb, side Side, c Copy, good Side, why string) Decision {
+	return Decision{Kind: Act, Phase: phase, Verb: verb, Side: side, Good: good, Why: why,
+		Expect: Expect{Power: c.Power, Mode: c.Mode, State: c.State}}
+}
+
+func wait(good Side, why string) Decision { return Decision{Kind: Wait, Good: good, Why: why} }
+
+func finished(good Side, why string) Decision { return Decision{Kind: Done, Good: good, Why: why} }
+
+func refuse(good Side, why, remedy string) Decision {
+	return Decision{Kind: Refuse, Good: good, Why: why, Remedy: remedy}
+}
+
+// unexpected is the answer to a pair that no documented sequence passes
+// through: hold, show, let a person look.
+func unexpected(source, target Copy) Decision {
+	return Decision{Kind: UnknownPair,
+		Why: fmt.Sprintf("nobody expects this pair: at %s %s/%s/%s, at %s %s/%s/%s. Nothing is done",
+			source.Host, source.Power, source.Mode, source.State, target.Host, target.Power, target.Mode, target.State),
+		Remedy: fmt.Sprintf("look at both: Get-VM -Id %s | Get-VMReplication on %s and on %s; bring them to a state of the guide and retry", source.vmID(target), source.Host, target.Host)}
+}
+
+func (c Copy) vmID(other Copy) string {
+	if c.VM != "" {
+		return c.VM
+	}
+	return other.VM
+}

@@ -1,0 +1,283 @@
+package plans
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+func (c *checker) checkPlans() {
+	names := map[string]int{}
+	for i := range c.cfg.Plans {
+		path := fmt.Sprintf("plans[%d]", i)
+		c.unique(names, c.cfg.Plans[i].Name, path, "plan", i)
+		p := planChecker{checker: c, plan: &c.cfg.Plans[i], path: path, stageOf: map[string]int{}, label: map[string]string{}}
+		p.check()
+	}
+}
+
+// planChecker checks one plan.
+type planChecker struct {
+	*checker
+	plan *RecoveryPlan
+	path string
+	// stageOf maps a VM's GUID to its step; label to how the plan calls it.
+	stageOf map[string]int
+	label   map[string]string
+	order   []planEntry
+}
+
+// planEntry is a VM of a plan in the order of the file.
+type planEntry struct {
+	id, path string
+	vm       *PlanVM
+}
+
+func (p *planChecker) check() {
+	from, to := p.known(p.sites, p.plan.From, p.path+".from", "site"), p.known(p.sites, p.plan.To, p.path+".to", "site")
+	if from && to && p.plan.From == p.plan.To {
+		p.fail(p.path+".to", "name the other site", "from and to are the same site")
+	}
+	if strings.ContainsAny(p.plan.Name, "/\n\r\t") {
+		p.fail(p.path+".name", "use letters, digits and dashes", "a plan's name must hold no slash and no line break")
+	}
+	if len(p.plan.Steps) == 0 {
+		p.fail(p.path+".steps", "write stages of VMs, in the order they start", "the plan has no steps")
+	}
+	p.checkLimits()
+	for i := range p.plan.Steps {
+		p.checkStep(i)
+	}
+	p.checkAfter()
+	p.checkCycles()
+}
+
+func (p *planChecker) checkLimits() {
+	l := p.plan.Limits
+	for _, one := range []struct {
+		name  string
+		value int
+	}{{"shutdown", l.Shutdown}, {"move", l.Move}, {"start", l.Start}} {
+		if one.value < 0 || one.value > 64 {
+			p.fail(p.path+".limits."+one.name, "write 1 to 64", "is %d", one.value)
+		}
+	}
+}
+
+func (p *planChecker) checkStep(i int) {
+	s := &p.plan.Steps[i]
+	path := fmt.Sprintf("%s.steps[%d]", p.path, i)
+	kinds := 0
+	for _, set := range []bool{s.Stage != "" || len(s.VMs) > 0, s.Manual != nil, s.Notice != nil} {
+		if set {
+			kinds++
+		}
+	}
+	if kinds != 1 {
+		p.fail(path, "make each step exactly one of stage, manual and notice", "this step is %d things", kinds)
+		return
+	}
+	switch {
+	case s.Manual != nil:
+		p.checkManual(s.Manual, path+".manual")
+	case s.Notice != nil:
+		if s.Notice.Text == "" {
+			p.fail(path+".notice.text", "write what people shall be told", "a notice needs a text")
+		}
+	default:
+		p.checkStage(i, s, path)
+	}
+}
+
+func (p *planChecker) checkManual(m *ManualStep, path string) {
+	if m.Name == "" {
+		p.fail(path+".name", "give it a short name", "a manual step needs a name")
+	}
+	if m.Text == "" {
+		p.fail(path+".text", "write what the person shall do, so that it is understood at 3 am", "a manual step needs a text")
+	}
+}
+
+func (p *planChecker) checkStage(i int, s *Step, path string) {
+	if s.Stage == "" {
+		p.fail(path+".stage", "write stage: NAME", "a stage needs a name")
+	}
+	if len(s.VMs) == 0 {
+		p.fail(path+".vms", "name the VMs that start together", "stage %q has no VMs", s.Stage)
+	}
+	if s.Parallel < 0 || s.Parallel > 64 {
+		p.fail(path+".parallel", "write 1 to 64", "is %d", s.Parallel)
+	}
+	if len(s.Only) > 0 {
+		p.fail(path+".only", "remove it: only: is for manual steps and notices", "a stage of VMs takes part in every operation")
+	}
+	for j := range s.VMs {
+		p.checkPlanVM(i, &s.VMs[j], fmt.Sprintf("%s.vms[%d]", path, j))
+	}
+}
+
+func (p *planChecker) checkPlanVM(step int, vm *PlanVM, path string) {
+	ref, ok := p.find(vm.VM, path+".vm")
+	if !ok {
+		return
+	}
+	if first, twice := p.stageOf[ref.vm.ID]; twice {
+		p.fail(path+".vm", "keep one of the two", "VM %q is in step %d already", vm.VM, first+1)
+		return
+	}
+	p.stageOf[ref.vm.ID], p.label[ref.vm.ID] = step, vm.VM
+	p.order = append(p.order, planEntry{ref.vm.ID, path, vm})
+	from, to := p.cfg.hostSite(ref.group.From), p.cfg.hostSite(ref.group.To)
+	forward, back := from == p.plan.From && to == p.plan.To, from == p.plan.To && to == p.plan.From
+	if !forward && !back {
+		p.fail(path+".vm", "put it into a plan of its own direction", "VM %q replicates %s -> %s, the plan goes %s -> %s", vm.VM, from, to, p.plan.From, p.plan.To)
+	}
+	for k, g := range vm.Gates {
+		p.checkGate(g, fmt.Sprintf("%s.gates[%d]", path, k), len(ref.vm.NICs) > 0 && ref.vm.NICs[0].IP != "")
+	}
+}
+
+// find resolves a VM's name or GUID.
+func (p *planChecker) find(name, path string) (vmRef, bool) {
+	refs := p.vms[name]
+	if len(refs) == 0 && guidForm.MatchString(name) {
+		refs = p.vms[strings.ToLower(name)]
+	}
+	switch len(refs) {
+	case 1:
+		return refs[0], true
+	case 0:
+		p.fail(path, "add it to a protection group, or mend the name", "no protected VM is called %q", name)
+	default:
+		p.fail(path, "write the GUID of the one you mean", "%d VMs are called %q", len(refs), name)
+	}
+	return vmRef{}, false
+}
+
+func (p *planChecker) checkGate(g Gate, path string, hasIP bool) {
+	kinds := 0
+	for _, set := range []bool{g.Heartbeat != nil, g.TCP != nil, g.HTTP != nil, g.Script != nil} {
+		if set {
+			kinds++
+		}
+	}
+	if kinds != 1 {
+		p.fail(path, "make each gate exactly one of heartbeat, tcp, http and script", "this gate is %d things", kinds)
+		return
+	}
+	switch {
+	case g.TCP != nil:
+		p.checkTCP(g.TCP, path+".tcp", hasIP)
+	case g.HTTP != nil:
+		u, err := url.Parse(strings.ReplaceAll(g.HTTP.URL, "{ip}", "192.0.2.1"))
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+			p.fail(path+".http.url", "write it like http://{ip}:8080/health", "%q is no URL", g.HTTP.URL)
+		}
+		if strings.Contains(g.HTTP.URL, "{ip}") && !hasIP {
+			p.fail(path+".http.url", "give the VM's nic an ip, or write the address out", "{ip} needs an address of the VM")
+		}
+	case g.Script != nil:
+		p.checkScript(g.Script, path+".script")
+	}
+}
+
+func (p *planChecker) checkTCP(g *TCPGate, path string, hasIP bool) {
+	if len(g.Ports) == 0 {
+		p.fail(path+".ports", "write the ports: [53, 389]", "a tcp gate needs ports")
+	}
+	for i, port := range g.Ports {
+		if port < 1 || port > 65535 {
+			p.fail(fmt.Sprintf("%s.ports[%d]", path, i), "write 1 to 65535", "is %d", port)
+		}
+	}
+	if g.Address == "" && !hasIP {
+		p.fail(path, "give the VM's nic an ip, or the gate an address", "there is no address to connect to")
+	}
+	if g.Address != "" {
+		if _, err := netip.ParseAddr(g.Address); err != nil {
+			p.fail(path+".address", "write an IP address: names may not resolve on the day", "%q is no address", g.Address)
+		}
+	}
+}
+
+func (p *planChecker) checkScript(s *ScriptGate, path string) {
+	p.oneOf(path+".in", s.In, "guest", "engine")
+	switch s.In {
+	case "guest":
+		if s.Run == "" {
+			p.fail(path+".run", "write PowerShell whose last output is true when the service is up", "a script in a guest needs run:")
+		}
+		if s.User == "" || !secretForm.MatchString(string(s.Secret)) {
+			p.fail(path+".secret", "write user: NAME and secret: env:NAME or file:PATH", "a script in a guest needs an account of the guest")
+		}
+	case "engine":
+		if len(s.Command) == 0 {
+			p.fail(path+".command", "write command: [program, argument, ...]", "a script on the engine needs command:")
+		}
+	default:
+		p.fail(path+".in", "write guest or engine", "where the script runs must be said")
+	}
+}
+
+// checkAfter resolves after: to earlier or equal stages.
+func (p *planChecker) checkAfter() {
+	for _, e := range p.order {
+		for k, name := range e.vm.After {
+			path := fmt.Sprintf("%s.after[%d]", e.path, k)
+			ref, ok := p.find(name, path)
+			if !ok {
+				continue
+			}
+			step, inPlan := p.stageOf[ref.vm.ID]
+			switch {
+			case !inPlan:
+				p.fail(path, "add it to the plan, or remove it here", "VM %q is not in this plan", name)
+			case step > p.stageOf[e.id]:
+				p.fail(path, "move one of them", "VM %q starts in step %d, after %q in step %d", name, step+1, e.vm.VM, p.stageOf[e.id]+1)
+			}
+		}
+	}
+}
+
+// checkCycles names each circle of after: VM by VM, once.
+func (p *planChecker) checkCycles() {
+	after := map[string][]string{}
+	for _, e := range p.order {
+		for _, name := range e.vm.After {
+			if refs := p.vms[name]; len(refs) == 1 {
+				after[e.id] = append(after[e.id], refs[0].vm.ID)
+			}
+		}
+	}
+	done := map[string]bool{}
+	for _, e := range p.order {
+		if cycle := findCycle(e.id, after, done, nil); cycle != nil {
+			names := make([]string, len(cycle))
+			for i, id := range cycle {
+				names[i] = p.label[id]
+			}
+			p.fail(e.path+".after", "take one of these away", "these wait for each other: %s", strings.Join(names, " -> "))
+		}
+	}
+}
+
+// findCycle follows after: from id; the cycle it finds begins and ends with the
+// same VM.
+func findCycle(id string, after map[string][]string, done map[string]bool, trail []string) []string {
+	if i := slices.Index(trail, id); i >= 0 {
+		return append(slices.Clone(trail[i:]), id)
+	}
+	if done[id] {
+		return nil
+	}
+	for _, next := range after[id] {
+		if cycle := findCycle(next, after, done, append(trail, id)); cycle != nil {
+			done[id] = true
+			return cycle
+		}
+	}
+	done[id] = true
+	return nil
+}
