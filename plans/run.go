@@ -26,6 +26,16 @@ type RunInput struct {
 	Speed float64 `json:"speed"`
 	// Auto lets the stated lab operator answer manual steps.
 	Auto bool `json:"auto,omitempty"`
+	// LoseWrites is a person's consent, for Cancel: what users wrote at the
+	// target since it started is lost.
+	LoseWrites bool `json:"lose_writes,omitempty"`
+}
+
+// Pair is one VM as both hosts of a run see it.
+type Pair struct {
+	ID     string `json:"id"`
+	Source Copy   `json:"source"`
+	Target Copy   `json:"target"`
 }
 
 // RunStep is a step with everything resolved: exactly one of VMs, Manual and
@@ -57,6 +67,8 @@ type RunVM struct {
 	RPO        Duration    `json:"rpo,omitempty"`
 	Frequency  Frequency   `json:"frequency"`
 	Memory     Bytes       `json:"memory,omitempty"`
+	// IfCapacity is true for a VM that stays behind when the target is full.
+	IfCapacity bool `json:"if_capacity,omitempty"`
 	// Expected are the durations the ETA starts from, per phase.
 	Expected map[Phase]Duration `json:"expected,omitempty"`
 }
@@ -277,7 +289,11 @@ type HostView struct {
 	Skew        time.Duration `json:"skew"`
 	OS          string        `json:"os,omitempty"`
 	MemoryBytes uint64        `json:"memory_bytes,omitempty"`
-	Switches    []SwitchView  `json:"switches,omitempty"`
+	// MemoryUsed is what running VMs have now, MemoryReserve what is kept for
+	// the host itself.
+	MemoryUsed    uint64       `json:"memory_used,omitempty"`
+	MemoryReserve uint64       `json:"memory_reserve,omitempty"`
+	Switches      []SwitchView `json:"switches,omitempty"`
 	// ReplicaServer is true when this host accepts replication.
 	ReplicaServer bool     `json:"replica_server"`
 	ReplicaAuth   string   `json:"replica_auth,omitempty"` // Kerberos, Certificate, CertificateAndKerberos

@@ -1,0 +1,37 @@
+package plans
+
+import "time"
+
+// MakeReport turns a run that has ended into what stays of it.
+func MakeReport(s RunStatus, in RunInput, answers []AnswerRecord, version string, simulated bool) Report {
+	r := Report{Status: s, Input: in, Downtime: map[string]Duration{}, Answers: answers, Version: version, Simulated: simulated}
+	up := s.Started
+	for _, vm := range s.VMs {
+		began, ended := away(vm)
+		if ended.IsZero() {
+			continue
+		}
+		if !began.IsZero() {
+			r.Downtime[vm.Label] = Duration(ended.Sub(began))
+		}
+		if ended.After(up) {
+			up = ended
+		}
+	}
+	r.RTO = Duration(up.Sub(s.Started))
+	return r
+}
+
+// away is when a VM's shut-down began and when its gates were green.
+func away(vm VMStatus) (began, ended time.Time) {
+	for _, t := range vm.Times {
+		switch t.Phase {
+		case PhaseShutdown:
+			began = t.Started
+		case PhaseGates:
+			ended = t.Ended
+		default:
+		}
+	}
+	return began, ended
+}
