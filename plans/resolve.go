@@ -51,7 +51,37 @@ func Resolve(cfg *Config, plan *RecoveryPlan, r Request) (RunInput, error) {
 			in.Steps = append(in.Steps, step)
 		}
 	}
+	in.Hosts = res.hosts(in)
 	return in, nil
+}
+
+// hosts are the hosts of a run's VMs, source hosts first, each once.
+func (r *resolver) hosts(in RunInput) []RunHost {
+	var out []RunHost
+	add := func(name string) {
+		if slices.ContainsFunc(out, func(h RunHost) bool { return h.Name == name }) {
+			return
+		}
+		host := r.cfg.host(name)
+		out = append(out, RunHost{Name: name, Site: host.Site, Reserve: host.MemoryReserve})
+	}
+	for _, vm := range in.VMs() {
+		add(vm.SourceHost)
+	}
+	for _, vm := range in.VMs() {
+		add(vm.TargetHost)
+	}
+	return out
+}
+
+// host finds a host; validation has made sure that it is there.
+func (cfg *Config) host(name string) Host {
+	for _, h := range cfg.Hosts {
+		if h.Name == name {
+			return h
+		}
+	}
+	return Host{Name: name}
 }
 
 func direction(plan *RecoveryPlan, to string) (from, target string, err error) {
@@ -190,6 +220,10 @@ func (r *resolver) vm(p *PlanVM) RunVM {
 		case r.to:
 			out.TargetHost = host
 		}
+	}
+	out.ReverseTo = orWord(r.cfg.host(out.SourceHost).ReplicaName, out.SourceHost)
+	if ref.group.Authentication == "certificate" {
+		out.Thumbprint = r.cfg.host(out.TargetHost).CertificateThumbprint
 	}
 	for _, name := range p.After {
 		out.After = append(out.After, r.find(name).vm.ID)

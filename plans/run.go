@@ -19,6 +19,8 @@ type RunInput struct {
 	Limits     Limits        `json:"limits"`
 	Objectives Objectives    `json:"objectives"`
 	Steps      []RunStep     `json:"steps"`
+	// Hosts are the hosts the run needs, source hosts first.
+	Hosts []RunHost `json:"hosts"`
 	// LeftOut are VMs of the plan that do not take part, each with the reason.
 	LeftOut []LeftOut `json:"left_out,omitempty"`
 	// Speed divides every wait that stands for something on a host (1 on
@@ -36,6 +38,14 @@ type Pair struct {
 	ID     string `json:"id"`
 	Source Copy   `json:"source"`
 	Target Copy   `json:"target"`
+}
+
+// RunHost is a host that a run needs.
+type RunHost struct {
+	Name string `json:"name"`
+	Site string `json:"site"`
+	// Reserve is the memory kept free for the host itself.
+	Reserve Bytes `json:"reserve,omitempty"`
 }
 
 // RunStep is a step with everything resolved: exactly one of VMs, Manual and
@@ -58,8 +68,12 @@ type RunVM struct {
 	// After are the IDs of VMs that must be up first.
 	After []string `json:"after,omitempty"`
 	// SourceHost and TargetHost are the hosts of this run's From and To.
-	SourceHost string      `json:"source_host"`
-	TargetHost string      `json:"target_host"`
+	SourceHost string `json:"source_host"`
+	TargetHost string `json:"target_host"`
+	// ReverseTo is the source host's name as a replica server, Thumbprint the
+	// target host's own certificate: reverse replication needs both.
+	ReverseTo  string      `json:"reverse_to"`
+	Thumbprint string      `json:"thumbprint,omitempty"`
 	NICs       []WantedNIC `json:"nics,omitempty"`
 	Gates      []RunGate   `json:"gates,omitempty"`
 	Settle     Duration    `json:"settle,omitempty"`
@@ -253,6 +267,20 @@ type Answer struct {
 type AnswerResult struct {
 	Text   string    `json:"text"`
 	Status RunStatus `json:"status"`
+}
+
+// ActNote is what the journal keeps of an act before it is sent.
+type ActNote struct {
+	Run    string `json:"run"`
+	Plan   string `json:"plan"`
+	VM     string `json:"vm"`
+	Label  string `json:"label"`
+	Host   string `json:"host"`
+	Verb   Verb   `json:"verb"`
+	Expect Expect `json:"expect"`
+	Why    string `json:"why"`
+	// Irreversible is true when no operation leads back.
+	Irreversible bool `json:"irreversible,omitempty"`
 }
 
 // Severity of a finding.

@@ -258,14 +258,7 @@ func (c *checker) checkNIC(g *ProtectionGroup, nic NIC, path string) {
 	}
 }
 
-func (cfg *Config) hostSite(host string) string {
-	for _, h := range cfg.Hosts {
-		if h.Name == host {
-			return h.Site
-		}
-	}
-	return ""
-}
+func (cfg *Config) hostSite(name string) string { return cfg.host(name).Site }
 
 func (c *checker) checkLab() {
 	if c.cfg.Lab == nil {

@@ -1,0 +1,65 @@
+package activities
+
+import (
+	"context"
+	"log/slog"
+	"net"
+
+	"github.com/lifeboat-dr/lifeboat/activities/hyperv"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// Names of the activities, as workflows and histories know them. They never
+// change: a renamed one would stop every run that is under way.
+const (
+	PreflightName  = "preflight"
+	AdvanceName    = "advance"
+	CheckGateName  = "check-gate"
+	NotifyName     = "notify"
+	SaveReportName = "save-report"
+)
+
+// Journal keeps what is done, before and after.
+type Journal interface {
+	// Before writes what is about to be done and returns when it is on disk.
+	// An act whose note could not be written must not be sent.
+	Before(plans.ActNote) (seq uint64, err error)
+	// After writes what became of it.
+	After(seq uint64, outcome plans.ActRecord) error
+	// SaveReport keeps the report of a run for ever; saving it again replaces
+	// nothing and is no error.
+	SaveReport(plans.Report) error
+	// Note keeps a message that went out to people.
+	Note(run, text string) error
+}
+
+// Deps is all that activities need from outside.
+type Deps struct {
+	// Hosts returns the verbs of a host of the configuration.
+	Hosts   func(name string) (*hyperv.Host, error)
+	Journal Journal
+	// Dial connects a gate to an address of the plan.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
+	// Secrets resolves a reference; ReadFile reads a file of the
+	// configuration (an authority of an HTTPS gate).
+	Secrets  func(plans.SecretRef) (string, error)
+	ReadFile func(name string) ([]byte, error)
+	Log      *slog.Logger
+	Version  string
+	// Simulated is true when the hosts are a lab's.
+	Simulated bool
+}
+
+// Activities holds the dependencies; its methods are the activities.
+type Activities struct{ Deps }
+
+// New returns the activities over their dependencies.
+func New(d Deps) *Activities { return &Activities{Deps: d} }
+
+// Named are the activities under the names that histories know.
+func (a *Activities) Named() map[string]any {
+	return map[string]any{
+		PreflightName: a.Preflight, AdvanceName: a.Advance, CheckGateName: a.CheckGate,
+		NotifyName: a.Notify, SaveReportName: a.SaveReport,
+	}
+}

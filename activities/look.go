@@ -1,0 +1,161 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/activities/hyperv"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// Look reads every host of a run once, all at once, and returns what each said
+// of itself and the pairs of copies. A host that does not answer is in the
+// views with its error; its copies are not reached.
+func Look(ctx context.Context, hosts func(string) (*hyperv.Host, error), in plans.RunInput) ([]plans.HostView, []plans.Pair) {
+	views := make([]plans.HostView, len(in.Hosts))
+	copies := make([]map[string]plans.Copy, len(in.Hosts))
+	var running sync.WaitGroup
+	for i, h := range in.Hosts {
+		running.Go(func() { views[i], copies[i] = lookAt(ctx, hosts, h) })
+	}
+	running.Wait()
+	index := map[string]int{}
+	for i, h := range in.Hosts {
+		index[h.Name] = i
+	}
+	find := func(host, vm string) plans.Copy {
+		i := index[host]
+		if !views[i].Reached {
+			return plans.Copy{Host: host}
+		}
+		if c, ok := copies[i][vm]; ok {
+			return c
+		}
+		return plans.Copy{Host: host, Reached: true, At: views[i].At, VM: vm}
+	}
+	var pairs []plans.Pair
+	for _, vm := range in.VMs() {
+		pairs = append(pairs, plans.Pair{ID: vm.ID, Source: find(vm.SourceHost, vm.ID), Target: find(vm.TargetHost, vm.ID)})
+	}
+	return views, pairs
+}
+
+func lookAt(ctx context.Context, hosts func(string) (*hyperv.Host, error), h plans.RunHost) (plans.HostView, map[string]plans.Copy) {
+	view := plans.HostView{Name: h.Name, MemoryReserve: uint64(h.Reserve)}
+	host, err := hosts(h.Name)
+	if err != nil {
+		view.Error = err.Error()
+		return view, nil
+	}
+	facts, err := host.Facts(ctx)
+	if err != nil {
+		view.Error = whyUnreached(err)
+		return view, nil
+	}
+	answer, err := host.Copies(ctx, nil)
+	if err != nil {
+		view.Error = whyUnreached(err)
+		return view, nil
+	}
+	copies := make(map[string]plans.Copy, len(answer.Copies))
+	for _, c := range answer.Copies {
+		copies[c.VM] = copyOf(h.Name, answer.UTC, c)
+		if c.Power != "Off" {
+			view.MemoryUsed += max(c.MemoryAssigned, c.MemoryStartup)
+		}
+	}
+	return describe(view, facts), copies
+}
+
+// whyUnreached says what keeps a host from answering, with the remedy.
+func whyUnreached(err error) string {
+	var unsent *hyperv.NotSentError
+	if errors.As(err, &unsent) && unsent.Hint != "" {
+		return fmt.Sprintf("%v; %s", err, unsent.Hint)
+	}
+	return err.Error()
+}
+
+func describe(v plans.HostView, f hyperv.HostFacts) plans.HostView {
+	v.Reached, v.CanAct, v.At, v.OS, v.MemoryBytes, v.Versions = true, true, f.UTC, f.OS, f.Memory, f.Supported
+	v.Skew = time.Until(f.UTC)
+	v.ReplicaServer, v.ReplicaAuth = f.Replica.Enabled, f.Replica.Auth
+	if f.Replica.AnyServer {
+		v.AllowedFrom = []string{"*"}
+	}
+	for _, e := range f.Replica.Entries {
+		v.AllowedFrom = append(v.AllowedFrom, e.Primary)
+	}
+	for _, s := range f.Switches {
+		v.Switches = append(v.Switches, plans.SwitchView{Name: s.Name, Type: s.Type})
+	}
+	return v
+}
+
+// observe reads both sides of one VM now. A side that does not answer is not
+// reached; that is a state, not an error.
+func (a *Activities) observe(ctx context.Context, vm plans.RunVM) plans.Pair {
+	pair := plans.Pair{ID: vm.ID}
+	var running sync.WaitGroup
+	running.Go(func() { pair.Source = a.observeAt(ctx, vm.SourceHost, vm.ID) })
+	running.Go(func() { pair.Target = a.observeAt(ctx, vm.TargetHost, vm.ID) })
+	running.Wait()
+	return pair
+}
+
+// observeLimit bounds one look: a silent host is worth a word after that.
+const observeLimit = 45 * time.Second
+
+func (a *Activities) observeAt(ctx context.Context, host, id string) plans.Copy {
+	ctx, cancel := context.WithTimeout(ctx, observeLimit)
+	defer cancel()
+	h, err := a.Hosts(host)
+	if err != nil {
+		a.Log.Warn("no such host", "host", host, "error", err)
+		return plans.Copy{Host: host}
+	}
+	answer, err := h.Copies(ctx, []string{id})
+	if err != nil {
+		a.Log.Warn("a host does not answer", "host", host, "vm", id, "error", err)
+		return plans.Copy{Host: host}
+	}
+	for _, c := range answer.Copies {
+		return copyOf(host, answer.UTC, c)
+	}
+	return plans.Copy{Host: host, Reached: true, At: answer.UTC, VM: id}
+}
+
+// copyOf turns a host's answer into what the table reads. A copy in the middle
+// of a chain has two relations: the simple one is its own, the extended one is
+// noted by its state.
+func copyOf(host string, at time.Time, c hyperv.Copy) plans.Copy {
+	out := plans.Copy{
+		Host: host, Reached: true, Exists: true, At: at, VM: c.VM, Name: c.Name, Power: c.Power, Mode: c.Mode,
+		State: c.State, Health: c.Health, Heartbeat: c.Heartbeat, AutoStart: c.AutoStart, Version: c.Version,
+		MemoryStartup: c.MemoryStartup,
+	}
+	if c.PendingBytes != nil {
+		out.PendingBytes = *c.PendingBytes
+	}
+	if c.FailoverType != nil {
+		out.FailoverType = *c.FailoverType
+	}
+	for _, r := range c.Relations {
+		if r.Relationship == "Extended" {
+			out.Extended = r.State
+			continue
+		}
+		out.PrimaryServer, out.ReplicaServer, out.FrequencySec = r.PrimaryServer, r.ReplicaServer, r.FrequencySec
+		out.RecoveryHistory, out.LastReplication, out.TestVM = r.RecoveryHistory, r.LastReplication, r.TestVM
+	}
+	for _, ad := range c.Adapters {
+		out.Adapters = append(out.Adapters, plans.Adapter{
+			Name: ad.Name, Switch: ad.Switch, Connected: ad.Connected, IPs: ad.IPs, FailoverIP: ad.FailoverIP,
+			FailoverMask: ad.FailoverMask, FailoverGateway: ad.FailoverGateway, FailoverDNS: ad.FailoverDNS,
+		})
+	}
+	return out
+}
