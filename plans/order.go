@@ -2,7 +2,7 @@ package plans
 
 // maxStage is how many VMs one stage's workflow holds: more are split, so that
 // no history comes near the server's limit.
-const maxStage = 200
+const maxStage = 100
 
 // Stages are the numbers (indexes into Steps) of the steps that hold VMs, in
 // starting order.
@@ -25,7 +25,7 @@ func (in RunInput) VMs() []RunVM {
 	return all
 }
 
-// Parts splits a stage into parts of at most 200 VMs. A VM's predecessors of
+// Parts splits a stage into parts of at most 100 VMs. A VM's predecessors of
 // the same stage stand in the same part or an earlier one.
 func Parts(vms []RunVM) [][]RunVM {
 	ordered := sortAfter(vms)

@@ -167,6 +167,13 @@ type RunStatus struct {
 	WayBack string `json:"way_back,omitempty"`
 }
 
+// RunResult is what a run's workflow returns; the report is in the journal.
+type RunResult struct {
+	RunID   string  `json:"run_id"`
+	Verdict Verdict `json:"verdict"`
+	Summary string  `json:"summary"`
+}
+
 // StepStatus is one step of a run on its way.
 type StepStatus struct {
 	Number  int       `json:"number"`

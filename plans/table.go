@@ -5,7 +5,15 @@ import (
 	"slices"
 )
 
-// phaseOrder is the order in which a run releases the phases of an operation.
+// Phases are the phases of an operation in the order in which a run releases
+// them.
+func Phases(op Operation, reverse ReversePolicy) []Phase {
+	if op == Cancel {
+		return []Phase{PhaseReady, PhaseStart}
+	}
+	return phaseOrder(reverse)
+}
+
 func phaseOrder(reverse ReversePolicy) []Phase {
 	if reverse == ReverseBeforeStart {
 		return []Phase{PhaseReady, PhaseShutdown, PhaseMove, PhaseReverse, PhaseStart, PhaseGates}
@@ -76,7 +84,7 @@ func unreached(source, target Copy) Decision {
 	if !source.Reached && !target.Reached {
 		name = source.Host + " and " + target.Host
 	}
-	return Decision{Kind: UnknownPair, Why: "cannot see " + name + ": unknown is not off, so nothing is done",
+	return Decision{Kind: UnknownPair, Unseen: true, Why: "cannot see " + name + ": unknown is not off, so nothing is done",
 		Remedy: "bring " + name + " back within reach (network, WinRM, power); the run goes on by itself then"}
 }
 

@@ -142,6 +142,9 @@ type Decision struct {
 	Remedy string `json:"remedy,omitempty"`
 	// Good is which side holds the good copy now.
 	Good Side `json:"good,omitempty"`
+	// Unseen is true when a host does not answer: looking again by itself is
+	// safe, and enough once the host is back.
+	Unseen bool `json:"unseen,omitempty"`
 }
 
 // Expect is what a decision was based on; the host compares before it acts.

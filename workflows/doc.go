@@ -1,0 +1,10 @@
+// Package workflows says WHEN: it waits, keeps order, asks people, holds and
+// goes on. It decides nothing about a VM (the activity Advance does, and its
+// decision is followed) and reaches nothing outside.
+//
+// RecoveryPlanRun (plan/<plan>) is one run of a plan. It starts one StageRun
+// per stage, each of which starts one VMOperation (vm/<guid>) per VM: the only
+// thing that changes a VM. Phases are released by signals, downwards; reports
+// come back by signals, upwards. People answer by Updates of the
+// RecoveryPlanRun.
+package workflows

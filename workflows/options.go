@@ -1,0 +1,59 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+)
+
+// Activities are retried for as long as it takes: each looks at the hosts
+// first, so a retry never repeats an act. None has a schedule-to-start limit:
+// an engine that was down for an hour must not fail what waits for it.
+var patient = &temporal.RetryPolicy{
+	InitialInterval: 500 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second,
+}
+
+const (
+	// heartbeat notices a killed engine; activities beat every 1.5 s.
+	heartbeat = 8 * time.Second
+	// actLimit bounds one Advance: a preparation may send a large backlog.
+	actLimit = 45 * time.Minute
+	// readLimit bounds one look at all hosts.
+	readLimit = 5 * time.Minute
+)
+
+// hostWork is for Advance and Preflight, near the hosts of a site.
+func hostWork(ctx workflow.Context, site, summary string, limit time.Duration) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue: SiteQueue(site), StartToCloseTimeout: limit, HeartbeatTimeout: heartbeat, RetryPolicy: patient, Summary: summary,
+	})
+}
+
+// ownWork is for what touches no host.
+func ownWork(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue: TaskQueue, StartToCloseTimeout: time.Minute, RetryPolicy: patient, Summary: summary,
+	})
+}
+
+// Waits that stand for something on a host or in a guest are divided by the
+// run's speed, which is 1 on real hosts.
+const (
+	pollEvery    = 4 * time.Second  // between two looks at something under way
+	gateEvery    = 3 * time.Second  // between two questions of a gate
+	waitLimit    = 30 * time.Minute // for something under way, before a person is asked
+	operatorWait = 30 * time.Second // the lab operator's reaction
+)
+
+// unseenEvery is real time: it is about the wire, not about a guest.
+const unseenEvery = 5 * time.Second
+
+// scaled is a host's time in real time, never below a floor that keeps looks
+// at a host from becoming a storm.
+func scaled(d time.Duration, speed float64) time.Duration {
+	if speed <= 0 {
+		speed = 1
+	}
+	return max(200*time.Millisecond, time.Duration(float64(d)/speed))
+}

@@ -1,0 +1,266 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/lifeboat-dr/lifeboat/activities"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// PlanRunInput is what a RecoveryPlanRun is started with.
+type PlanRunInput struct {
+	Run plans.RunInput `json:"run"`
+	// SearchAttributes is true when the server is known to have them: an
+	// unknown one would block the run for ever.
+	SearchAttributes bool `json:"search_attributes"`
+}
+
+// stagePart is one StageRun of a run.
+type stagePart struct {
+	future  workflow.ChildWorkflowFuture
+	off, up bool
+	ended   bool
+}
+
+// planRun is a run of a plan.
+type planRun struct {
+	in      plans.RunInput
+	attrs   bool
+	status  plans.RunStatus
+	parts   map[int][]*stagePart // by step index; looked up, never ranged over
+	vmIndex map[string]int
+	answers []plans.AnswerRecord
+	// replies are answers to manual steps, by step number.
+	replies  map[int]plans.Answer
+	paused   bool
+	stopping bool
+	stopWhy  string
+	ended    bool
+	// shown and mark are what the Web UI was told last.
+	shown, mark string
+}
+
+// smallRun is up to how many VMs a run's status carries every act.
+const smallRun = 300
+
+// runPlan is the workflow RecoveryPlanRun.
+func runPlan(ctx workflow.Context, in PlanRunInput) (plans.RunResult, error) {
+	p := newPlanRun(ctx, in)
+	if err := p.listen(ctx); err != nil {
+		return plans.RunResult{}, err
+	}
+	p.show(ctx)
+	if err := p.run(ctx); err != nil {
+		return plans.RunResult{}, err
+	}
+	p.conclude(ctx)
+	err := workflow.ExecuteActivity(ownWork(ctx, "keep the report"), activities.SaveReportName,
+		activities.ReportIn{Status: p.status, Input: p.in, Answers: p.answers}).Get(ctx, nil)
+	if err != nil {
+		return plans.RunResult{}, err
+	}
+	// Whoever waits for the end finds the report when the run says it has ended.
+	p.ended = true
+	p.show(ctx)
+	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+		return plans.RunResult{}, err
+	}
+	return plans.RunResult{RunID: p.in.RunID, Verdict: p.status.Verdict, Summary: p.status.Summary}, nil
+}
+
+func newPlanRun(ctx workflow.Context, in PlanRunInput) *planRun {
+	run := in.Run
+	p := &planRun{in: run, attrs: in.SearchAttributes, parts: map[int][]*stagePart{}, vmIndex: map[string]int{}, replies: map[int]plans.Answer{}}
+	p.status = plans.RunStatus{
+		RunID: run.RunID, Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Plan: run.Plan, PlanHash: run.PlanHash,
+		Operation: run.Operation, From: run.From, To: run.To, StartedBy: run.StartedBy, Started: workflow.Now(ctx).UTC(),
+		Verdict: plans.VerdictRunning, Steps: len(run.Steps), LeftOut: run.LeftOut,
+		Summary: "looking at both sites", GoodCopy: "all at " + run.From,
+	}
+	for _, s := range run.Steps {
+		st := plans.StepStatus{Number: s.Number, Name: s.Name, Kind: "stage", Verdict: plans.VerdictWaiting}
+		switch {
+		case s.Manual != nil:
+			st.Kind = "manual"
+		case s.Notice != nil:
+			st.Kind = "notice"
+		}
+		p.status.StepList = append(p.status.StepList, st)
+	}
+	for _, vm := range run.VMs() {
+		p.vmIndex[vm.ID] = len(p.status.VMs)
+		p.status.VMs = append(p.status.VMs, plans.VMStatus{ID: vm.ID, Label: vm.Label, Verdict: plans.VerdictRunning, Good: plans.Source})
+	}
+	return p
+}
+
+// run takes the plan from its first step to its last.
+func (p *planRun) run(ctx workflow.Context) error {
+	if ok, err := p.preflight(ctx); err != nil || !ok {
+		return err
+	}
+	stages := p.in.Stages()
+	first := len(p.in.Steps)
+	if len(stages) > 0 {
+		first = stages[0]
+	}
+	for i := range p.in.Steps[:first] {
+		if err := p.person(ctx, i); err != nil || p.stopping {
+			return err
+		}
+	}
+	for _, i := range stages {
+		p.begin(ctx, i)
+	}
+	if err := p.passes(ctx, stages, first); err != nil {
+		return err
+	}
+	return p.await(ctx, func() bool { return p.allEnded(stages) })
+}
+
+// passes is the way down (shut-down, backwards) and the way up (start,
+// forwards, with people's steps at their place).
+func (p *planRun) passes(ctx workflow.Context, stages []int, first int) error {
+	if p.in.Operation == plans.PlannedFailover {
+		for _, i := range slices.Backward(stages) {
+			if err := p.stagePass(ctx, i, plans.PhaseShutdown, func(s *stagePart) bool { return s.off }); err != nil || p.stopping {
+				return err
+			}
+		}
+	}
+	for i := first; i < len(p.in.Steps); i++ {
+		var err error
+		if len(p.in.Steps[i].VMs) == 0 {
+			err = p.person(ctx, i)
+		} else {
+			err = p.stagePass(ctx, i, plans.PhaseStart, func(s *stagePart) bool { return s.up })
+		}
+		if err != nil || p.stopping {
+			return err
+		}
+	}
+	return nil
+}
+
+// preflight looks at every host before anything changes; a blocker ends the
+// run.
+func (p *planRun) preflight(ctx workflow.Context) (bool, error) {
+	var out activities.PreflightOut
+	err := workflow.ExecuteActivity(hostWork(ctx, p.in.To, "look at both sites", readLimit), activities.PreflightName, p.in).Get(ctx, &out)
+	if err != nil {
+		return false, err
+	}
+	p.status.Findings = out.Findings
+	for _, f := range out.Findings {
+		if f.Severity == plans.Blocker {
+			p.stopping, p.stopWhy = true, "the hosts are not ready"
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// begin starts the parts of a stage and makes their VMs ready.
+func (p *planRun) begin(ctx workflow.Context, i int) {
+	step := p.in.Steps[i]
+	every := max(time.Second, time.Duration(len(p.status.VMs)/20)*time.Second)
+	for n, vms := range plans.Parts(step.VMs) {
+		part := &stagePart{}
+		p.parts[i] = append(p.parts[i], part)
+		childCtx := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+			WorkflowID: StageRunID(p.in.Plan, step.Number, n), StaticSummary: fmt.Sprintf("stage %s: %d VMs", step.Name, len(vms)),
+		})
+		part.future = workflow.ExecuteChildWorkflow(childCtx, StageRun, stageInput{
+			Run: p.in.RunID, Plan: p.in.Plan, Operation: p.in.Operation, Site: p.in.To, Reverse: p.in.Reverse, Limits: p.in.Limits,
+			Speed: p.in.Speed, LoseWrites: p.in.LoseWrites, Step: step.Number, Part: n, Name: step.Name, Parallel: step.Parallel,
+			VMs: vms, Parent: p.status.Workflow, Acts: len(p.status.VMs) <= smallRun, ReportEvery: every,
+		})
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			if err := part.future.Get(ctx, nil); err != nil {
+				workflow.GetLogger(ctx).Error("a stage ended with an error", "stage", step.Name, "error", err)
+			}
+			part.ended, part.off, part.up = true, true, true
+		})
+		p.tell(ctx, part, releaseSignal, releaseTo{plans.PhaseReady})
+	}
+}
+
+// tell signals one part of a stage.
+func (p *planRun) tell(ctx workflow.Context, part *stagePart, signal string, value any) {
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		if part.ended {
+			return
+		}
+		if err := part.future.SignalChildWorkflow(ctx, signal, value).Get(ctx, nil); err != nil {
+			workflow.GetLogger(ctx).Warn("a stage does not listen", "signal", signal, "error", err)
+		}
+	})
+}
+
+// tellAll signals every part of every stage that has begun.
+func (p *planRun) tellAll(ctx workflow.Context, signal string, value any) {
+	for i := range p.in.Steps {
+		for _, part := range p.parts[i] {
+			p.tell(ctx, part, signal, value)
+		}
+	}
+}
+
+// stagePass releases a phase for a stage and waits until all its VMs are
+// through it or settled.
+func (p *planRun) stagePass(ctx workflow.Context, i int, phase plans.Phase, through func(*stagePart) bool) error {
+	if err := p.await(ctx, func() bool { return !p.paused }); err != nil || p.stopping {
+		return err
+	}
+	step := &p.status.StepList[i]
+	if step.Started.IsZero() {
+		step.Started = workflow.Now(ctx).UTC()
+	}
+	step.Verdict = plans.VerdictRunning
+	p.status.Stage = step.Name
+	if phase == plans.PhaseStart {
+		p.status.Step = step.Number
+	}
+	p.status.Summary = fmt.Sprintf("%s stage %s", map[plans.Phase]string{plans.PhaseShutdown: "shutting down", plans.PhaseStart: "starting"}[phase], step.Name)
+	p.show(ctx)
+	for _, part := range p.parts[i] {
+		p.tell(ctx, part, releaseSignal, releaseTo{phase})
+	}
+	err := p.await(ctx, func() bool {
+		return !slices.ContainsFunc(p.parts[i], func(s *stagePart) bool { return !through(s) })
+	})
+	if err == nil && !p.stopping && phase == plans.PhaseStart {
+		step.Verdict, step.Ended = plans.VerdictDone, workflow.Now(ctx).UTC()
+		p.show(ctx)
+	}
+	return err
+}
+
+// await waits for a fact, or for stop.
+func (p *planRun) await(ctx workflow.Context, fact func() bool) error {
+	return workflow.Await(ctx, func() bool { return fact() || (p.stopping && !p.hasOpenParts()) })
+}
+
+func (p *planRun) hasOpenParts() bool {
+	for i := range p.in.Steps {
+		for _, part := range p.parts[i] {
+			if !part.ended {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (p *planRun) allEnded(stages []int) bool {
+	for _, i := range stages {
+		if slices.ContainsFunc(p.parts[i], func(s *stagePart) bool { return !s.ended }) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,288 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// stageInput is what one part of a stage needs.
+type stageInput struct {
+	Run        string              `json:"run"`
+	Plan       string              `json:"plan"`
+	Operation  plans.Operation     `json:"operation"`
+	Site       string              `json:"site"`
+	Reverse    plans.ReversePolicy `json:"reverse"`
+	Limits     plans.Limits        `json:"limits"`
+	Speed      float64             `json:"speed"`
+	LoseWrites bool                `json:"lose_writes,omitempty"`
+	Step       int                 `json:"step"`
+	Part       int                 `json:"part"`
+	Name       string              `json:"name"`
+	Parallel   int                 `json:"parallel,omitempty"`
+	VMs        []plans.RunVM       `json:"vms"`
+	Parent     string              `json:"parent"`
+	Acts       bool                `json:"acts"`
+	// ReportEvery spaces the reports of a very large run, whose history would
+	// grow too long otherwise.
+	ReportEvery time.Duration `json:"report_every"`
+}
+
+// stageReport is what has changed in a part of a stage.
+type stageReport struct {
+	Step    int        `json:"step"`
+	Part    int        `json:"part"`
+	Reports []vmReport `json:"reports"`
+	// Off and Up are true when order needs to wait no longer for this part.
+	Off bool `json:"off"`
+	Up  bool `json:"up"`
+}
+
+// stageVM is a VM of a stage: what it has said, and how far it may go.
+type stageVM struct {
+	vm     plans.RunVM
+	report vmReport
+	dirty  bool
+	future workflow.ChildWorkflowFuture
+	// released is the last phase let go; waived is true once a person decided
+	// to start it although a VM it comes after was left out.
+	released plans.Phase
+	waived   bool
+	lost     bool // its operation could not begin: another one holds the VM
+	ended    bool
+}
+
+// stageRun is one part of a stage.
+type stageRun struct {
+	in       stageInput
+	vms      []*stageVM
+	index    map[string]int
+	goal     plans.Phase // what the run has released for this stage
+	paused   bool
+	stopping bool
+	urgent   bool
+}
+
+// runStage is the workflow StageRun: it releases the phases of its VMs in
+// order, within the limits, and reports.
+func runStage(ctx workflow.Context, in stageInput) error {
+	s := &stageRun{in: in, index: map[string]int{}}
+	for i, vm := range in.VMs {
+		s.index[vm.ID] = i
+		s.vms = append(s.vms, &stageVM{vm: vm, report: vmReport{Status: plans.VMStatus{
+			ID: vm.ID, Label: vm.Label, Step: in.Step, Verdict: plans.VerdictRunning, Good: plans.Source,
+		}}})
+	}
+	s.listen(ctx)
+	for _, vm := range s.vms {
+		s.begin(ctx, vm)
+	}
+	workflow.Go(ctx, s.reportLoop)
+	for {
+		s.release(ctx)
+		if s.over() {
+			break
+		}
+		before := s.mark()
+		if err := workflow.Await(ctx, func() bool { return s.mark() != before }); err != nil {
+			return err
+		}
+	}
+	return s.flush(ctx)
+}
+
+// mark changes whenever something happened that may let a VM go on.
+func (s *stageRun) mark() string {
+	text := fmt.Sprint(s.goal, s.paused, s.stopping)
+	for _, vm := range s.vms {
+		text += fmt.Sprint(vm.report.Off, vm.report.Up, vm.report.Status.Phase, vm.report.Status.Verdict, vm.ended, vm.lost, vm.waived)
+	}
+	return text
+}
+
+func (s *stageRun) over() bool {
+	for _, vm := range s.vms {
+		if !vm.ended {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *stageRun) listen(ctx workflow.Context) {
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		sel := workflow.NewSelector(ctx)
+		sel.AddReceive(workflow.GetSignalChannel(ctx, releaseSignal), func(c workflow.ReceiveChannel, _ bool) {
+			var r releaseTo
+			c.Receive(ctx, &r)
+			s.goal = r.Phase
+		})
+		sel.AddReceive(workflow.GetSignalChannel(ctx, vmReportSignal), func(c workflow.ReceiveChannel, _ bool) {
+			var r vmReport
+			c.Receive(ctx, &r)
+			s.heard(r)
+		})
+		sel.AddReceive(workflow.GetSignalChannel(ctx, pauseSignal), func(c workflow.ReceiveChannel, _ bool) {
+			c.Receive(ctx, &s.paused)
+		})
+		sel.AddReceive(workflow.GetSignalChannel(ctx, stopSignal), func(c workflow.ReceiveChannel, _ bool) {
+			c.Receive(ctx, nil)
+			s.stopping = true
+			s.stop(ctx)
+		})
+		sel.AddReceive(workflow.GetSignalChannel(ctx, answerSignal), func(c workflow.ReceiveChannel, _ bool) {
+			var a plans.Answer
+			c.Receive(ctx, &a)
+			s.answer(ctx, a)
+		})
+		for {
+			sel.Select(ctx)
+		}
+	})
+}
+
+func (s *stageRun) heard(r vmReport) {
+	i, ok := s.index[r.Status.ID]
+	if !ok {
+		return
+	}
+	vm := s.vms[i]
+	question := (r.Question == nil) != (vm.report.Question == nil)
+	s.urgent = s.urgent || question || r.Off != vm.report.Off || r.Up != vm.report.Up
+	vm.report, vm.dirty = r, true
+}
+
+// begin starts a VM's operation. When another one holds the VM, a person is
+// told and asked.
+func (s *stageRun) begin(ctx workflow.Context, vm *stageVM) {
+	vm.lost, vm.report.Question, vm.report.Status.Verdict = false, nil, plans.VerdictRunning
+	childCtx := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID: VMOperationID(vm.vm.ID), StaticSummary: fmt.Sprintf("%s: %s", vm.vm.Label, s.in.Operation),
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+	})
+	vm.future = workflow.ExecuteChildWorkflow(childCtx, VMOperation, vmInput{
+		Run: s.in.Run, Plan: s.in.Plan, Operation: s.in.Operation, Site: s.in.Site, Reverse: s.in.Reverse,
+		Limits: s.in.Limits, Speed: s.in.Speed, LoseWrites: s.in.LoseWrites, Step: s.in.Step, VM: vm.vm,
+		Parent: workflow.GetInfo(ctx).WorkflowExecution.ID, Acts: s.in.Acts,
+	})
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		if err := vm.future.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
+			s.loseVM(ctx, vm, err)
+			return
+		}
+		var status plans.VMStatus
+		if err := vm.future.Get(ctx, &status); err != nil {
+			vm.report.Status.Verdict, vm.report.Status.Doing = plans.VerdictUnknown, "its operation ended with an error: "+err.Error()
+			vm.report.Off, vm.report.Up = true, true
+		} else {
+			vm.report.Status, vm.report.Off, vm.report.Up, vm.report.Question = status, true, true, nil
+		}
+		vm.ended, vm.dirty, s.urgent = true, true, true
+	})
+}
+
+func (s *stageRun) loseVM(ctx workflow.Context, vm *stageVM, err error) {
+	vm.lost, vm.dirty, s.urgent = true, true, true
+	text := "its operation could not begin: " + err.Error()
+	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		text = "another run is working on this VM (" + VMOperationID(vm.vm.ID) + ")"
+	}
+	vm.report.Status.Verdict, vm.report.Status.Doing = plans.VerdictHeld, text
+	vm.report.Question = &plans.Question{
+		VM: vm.vm.Label, VMID: vm.vm.ID, Text: text, Since: workflow.Now(ctx).UTC(),
+		Choices: []plans.Choice{plans.ChoiceRetry, plans.ChoiceSkip}, SafeToWait: "Nothing was changed for this VM by this run.",
+	}
+}
+
+// answer follows what a person decided, or hands it to the VM's operation.
+func (s *stageRun) answer(ctx workflow.Context, a plans.Answer) {
+	i, ok := s.index[a.VM]
+	if !ok {
+		return
+	}
+	vm := s.vms[i]
+	switch {
+	case vm.ended:
+	case vm.lost && a.Choice == plans.ChoiceRetry:
+		s.begin(ctx, vm)
+	case vm.lost:
+		vm.ended, vm.lost, vm.report.Question = true, false, nil
+		vm.report.Off, vm.report.Up = true, true
+		vm.report.Status.Verdict, vm.report.Status.Doing = plans.VerdictSkipped, fmt.Sprintf("left out by %s: %s", a.By, a.Reason)
+	case vm.report.Question != nil && s.waitsForSkipped(vm):
+		s.answerDependent(ctx, vm, a)
+	default:
+		s.send(ctx, vm, answerSignal, a)
+	}
+	vm.dirty, s.urgent = true, true
+}
+
+// answerDependent is for a VM whose predecessor was left out.
+func (s *stageRun) answerDependent(ctx workflow.Context, vm *stageVM, a plans.Answer) {
+	vm.report.Question, vm.report.Status.Verdict = nil, plans.VerdictRunning
+	if a.Choice == plans.ChoiceSkip {
+		s.send(ctx, vm, stopSignal, true)
+		return
+	}
+	vm.waived = true
+}
+
+func (s *stageRun) send(ctx workflow.Context, vm *stageVM, signal string, value any) {
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		if err := vm.future.SignalChildWorkflow(ctx, signal, value).Get(ctx, nil); err != nil {
+			workflow.GetLogger(ctx).Warn("the VM's operation does not listen", "vm", vm.vm.Label, "error", err)
+		}
+	})
+}
+
+func (s *stageRun) stop(ctx workflow.Context) {
+	for _, vm := range s.vms {
+		switch {
+		case vm.ended:
+		case vm.lost:
+			vm.ended, vm.report.Question = true, nil
+			vm.report.Off, vm.report.Up, vm.report.Status.Verdict = true, true, plans.VerdictRefused
+			vm.dirty, s.urgent = true, true
+		default:
+			s.send(ctx, vm, stopSignal, true)
+		}
+	}
+}
+
+// reportLoop tells the run what has changed: at once what order or people wait
+// for, the rest in batches.
+func (s *stageRun) reportLoop(ctx workflow.Context) {
+	dirty := func() bool { return s.urgent || slices.ContainsFunc(s.vms, func(vm *stageVM) bool { return vm.dirty }) }
+	for {
+		if workflow.Await(ctx, dirty) != nil {
+			return
+		}
+		if !s.urgent {
+			if _, err := workflow.AwaitWithTimeout(ctx, s.in.ReportEvery, func() bool { return s.urgent }); err != nil {
+				return
+			}
+		}
+		if s.flush(ctx) != nil {
+			return
+		}
+	}
+}
+
+func (s *stageRun) flush(ctx workflow.Context) error {
+	r := stageReport{Step: s.in.Step, Part: s.in.Part, Off: true, Up: true}
+	for _, vm := range s.vms {
+		r.Off, r.Up = r.Off && vm.report.Off, r.Up && vm.report.Up
+		if vm.dirty {
+			r.Reports = append(r.Reports, vm.report)
+			vm.dirty = false
+		}
+	}
+	s.urgent = false
+	return workflow.SignalExternalWorkflow(ctx, s.in.Parent, "", stageReportSignal, r).Get(ctx, nil)
+}

@@ -1,0 +1,168 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// release lets VMs go as far as the run, the order among them and the limits
+// allow. The order backwards (shut-down) is the mirror of the order forwards.
+func (s *stageRun) release(ctx workflow.Context) {
+	if s.paused || s.stopping || s.goal == "" {
+		return
+	}
+	for _, vm := range s.vms {
+		if vm.ended || vm.lost {
+			continue
+		}
+		if next := s.allowed(ctx, vm); next != "" && next != vm.released {
+			vm.released = next
+			s.send(ctx, vm, releaseSignal, releaseTo{next})
+		}
+	}
+}
+
+// allowed is how far a VM may go now; "" leaves it where it is.
+func (s *stageRun) allowed(ctx workflow.Context, vm *stageVM) plans.Phase {
+	if s.in.Operation == plans.Cancel {
+		return s.allowedCancel(ctx, vm)
+	}
+	switch vm.released {
+	case "":
+		return plans.PhaseReady
+	case plans.PhaseReady:
+		if s.reached(plans.PhaseShutdown) && s.offFirst(vm) && s.under(plans.PhaseShutdown, s.limit(s.in.Limits.Shutdown)) {
+			return plans.PhaseShutdown
+		}
+	case plans.PhaseShutdown:
+		// What is off is moved at once: its downtime is already running.
+		if vm.report.Off && s.under(plans.PhaseMove, s.limit(s.in.Limits.Move)) {
+			return plans.PhaseMove
+		}
+	case plans.PhaseMove:
+		if s.reached(plans.PhaseStart) && s.upFirst(ctx, vm) && s.under(plans.PhaseGates, s.limit(s.in.Limits.Start)) {
+			return plans.PhaseGates
+		}
+	default:
+	}
+	return ""
+}
+
+func (s *stageRun) allowedCancel(ctx workflow.Context, vm *stageVM) plans.Phase {
+	switch {
+	case vm.released == "":
+		return plans.PhaseReady
+	case vm.released == plans.PhaseReady && s.reached(plans.PhaseStart) && s.upFirst(ctx, vm) && s.under(plans.PhaseStart, s.limit(s.in.Limits.Start)):
+		return plans.PhaseStart
+	}
+	return ""
+}
+
+// reached is true when the run has released this phase for the stage.
+func (s *stageRun) reached(phase plans.Phase) bool {
+	order := []plans.Phase{plans.PhaseReady, plans.PhaseShutdown, plans.PhaseStart}
+	return slices.Index(order, s.goal) >= slices.Index(order, phase)
+}
+
+func (s *stageRun) limit(standard int) int {
+	if s.in.Parallel > 0 && s.in.Parallel < standard {
+		return s.in.Parallel
+	}
+	return max(1, standard)
+}
+
+// under is true when fewer VMs than the limit are in the phase. A held VM
+// keeps no place: others of the stage go on beside it.
+func (s *stageRun) under(phase plans.Phase, limit int) bool {
+	busy := 0
+	for _, vm := range s.vms {
+		if vm.released != phase || vm.ended || vm.report.Question != nil {
+			continue
+		}
+		switch phase {
+		case plans.PhaseShutdown:
+			if !vm.report.Off {
+				busy++
+			}
+		case plans.PhaseMove:
+			if !moved(vm) {
+				busy++
+			}
+		default:
+			if !vm.report.Up {
+				busy++
+			}
+		}
+	}
+	return busy < limit
+}
+
+func moved(vm *stageVM) bool {
+	return slices.ContainsFunc(vm.report.Status.Times, func(t plans.PhaseTime) bool {
+		return t.Phase == plans.PhaseMove && !t.Ended.IsZero()
+	})
+}
+
+// offFirst is true when every VM of this stage that comes after vm is off.
+func (s *stageRun) offFirst(vm *stageVM) bool {
+	for _, id := range plans.Before(s.in.VMs, vm.vm.ID) {
+		if !s.vms[s.index[id]].report.Off {
+			return false
+		}
+	}
+	return true
+}
+
+// upFirst is true when every VM of this stage that vm comes after is up. When
+// one of them was left out, a person decides whether vm may start without it.
+func (s *stageRun) upFirst(ctx workflow.Context, vm *stageVM) bool {
+	for _, id := range vm.vm.After {
+		i, here := s.index[id]
+		if !here {
+			continue // an earlier stage: the run has waited for it
+		}
+		if !s.vms[i].report.Up {
+			return false
+		}
+	}
+	if !vm.waived && s.waitsForSkipped(vm) {
+		s.askDependent(ctx, vm)
+		return false
+	}
+	return true
+}
+
+// waitsForSkipped is true when a VM of this stage that vm comes after will not
+// be up.
+func (s *stageRun) waitsForSkipped(vm *stageVM) bool { return s.skippedBefore(vm) != "" }
+
+func (s *stageRun) skippedBefore(vm *stageVM) string {
+	if vm.waived {
+		return ""
+	}
+	for _, id := range vm.vm.After {
+		if i, here := s.index[id]; here && s.vms[i].ended && s.vms[i].report.Status.Verdict != plans.VerdictDone {
+			return s.vms[i].vm.Label
+		}
+	}
+	return ""
+}
+
+func (s *stageRun) askDependent(ctx workflow.Context, vm *stageVM) {
+	if vm.report.Question != nil {
+		return
+	}
+	missing := s.skippedBefore(vm)
+	vm.report.Status.Verdict = plans.VerdictHeld
+	vm.report.Status.Doing = fmt.Sprintf("comes after %s, which was left out", missing)
+	vm.report.Question = &plans.Question{
+		VM: vm.vm.Label, VMID: vm.vm.ID, Since: workflow.Now(ctx).UTC(),
+		Text:    fmt.Sprintf("%s comes after %s, which was left out. Retry starts it all the same; skip leaves it out too.", vm.vm.Label, missing),
+		Choices: []plans.Choice{plans.ChoiceRetry, plans.ChoiceSkip}, SafeToWait: "Waiting loses no data.",
+	}
+	vm.dirty, s.urgent = true, true
+}
