@@ -103,6 +103,7 @@ func (f *Farm) place(n int, vm environment.VM) error {
 	if id == "" {
 		id = f.guid(fmt.Sprintf("vm/%d/%s", n, vm.Name))
 	}
+	f.ids = append(f.ids, id)
 	c := f.newCopy(h, &f.env.VMs[n], id)
 	c.power, c.guestIP = running, vm.IP
 	if vm.Off {

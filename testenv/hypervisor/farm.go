@@ -39,6 +39,7 @@ type Farm struct {
 	mu      sync.Mutex
 	rand    *rand.Rand
 	hosts   []*Host
+	ids     []string          // GUIDs of the environment's VMs, in its order
 	writes  map[string]uint64 // per VM: the highest write acknowledged to users
 	ports   []Address
 	entries []Entry
@@ -123,6 +124,9 @@ func (f *Farm) Host(name string) *Host {
 	}
 	return nil
 }
+
+// VMID is the GUID of the environment's i-th VM.
+func (f *Farm) VMID(i int) string { return f.ids[i] }
 
 // Now is the simulated time.
 func (f *Farm) Now() time.Time {
