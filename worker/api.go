@@ -86,8 +86,15 @@ func (a *api) entries(w http.ResponseWriter, r *http.Request) {
 	answer(w, list, err)
 }
 
+// verify answers with the head, or with the first broken entry: a finding, not
+// a failure of the engine.
 func (a *api) verify(w http.ResponseWriter, _ *http.Request) {
 	head, err := a.journal.Verify()
+	var broken *journal.BrokenError
+	if errors.As(err, &broken) {
+		http.Error(w, broken.Error(), http.StatusConflict)
+		return
+	}
 	answer(w, head, err)
 }
 

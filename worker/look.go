@@ -46,7 +46,7 @@ func LookAtPlan(ctx context.Context, cfg *Configuration, plan *plans.RecoveryPla
 	look := &Look{Input: plans.Shed(input, views, pairs)}
 	look.Findings = plans.Readiness(look.Input, views, pairs, time.Now())
 	look.Prediction = plans.Predict(look.Input, pairs)
-	look.Explanation = plans.Explain(look.Input, look.Prediction, look.Findings)
+	look.Explanation = plans.Explain(look.Input)
 	return look, nil
 }
 

@@ -195,6 +195,7 @@ type labState struct {
 		Writes struct {
 			Committed uint64 `json:"committed"`
 			Held      uint64 `json:"held"`
+			Missing   uint64 `json:"missing"`
 		} `json:"writes"`
 	} `json:"copies"`
 }
@@ -217,21 +218,21 @@ func groundTruth(ctx context.Context, address string) (labState, error) {
 // and that the running copy does not hold.
 func (s labState) lost(run plans.RunStatus) uint64 {
 	var lost uint64
-	s.running(run, func(committed, held uint64) { lost += max(committed, held) - held })
+	s.running(run, func(committed, held, missing uint64) { lost += max(committed, held) - held + missing })
 	return lost
 }
 
 func (s labState) acknowledged(run plans.RunStatus) uint64 {
 	var sum uint64
-	s.running(run, func(committed, _ uint64) { sum += committed })
+	s.running(run, func(committed, _, _ uint64) { sum += committed })
 	return sum
 }
 
-func (s labState) running(run plans.RunStatus, each func(committed, held uint64)) {
+func (s labState) running(run plans.RunStatus, each func(committed, held, missing uint64)) {
 	for _, vm := range run.VMs {
 		for _, c := range s.Copies {
 			if c.VM == vm.ID && c.Power == "Running" && !c.Test {
-				each(c.Writes.Committed, c.Writes.Held)
+				each(c.Writes.Committed, c.Writes.Held, c.Writes.Missing)
 			}
 		}
 	}

@@ -227,10 +227,11 @@ func (l *Lab) idOf(i int) string { return l.farm.VMID(i) }
 // short writes 30s, 5m, 4h as people do.
 func short(d time.Duration) string {
 	text := d.String()
-	text = strings.TrimSuffix(text, "0s")
-	text = strings.TrimSuffix(text, "0m")
-	if text == "" || !strings.ContainsAny(text[len(text)-1:], "smh") {
-		return d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
 	}
 	return text
 }

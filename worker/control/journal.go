@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/plans"
@@ -14,6 +15,14 @@ import (
 
 // apiLimit bounds a read from the engine's own API.
 const apiLimit = 30 * time.Second
+
+// StatusError is an answer of the engine's API other than 200.
+type StatusError struct {
+	Code int
+	Text string
+}
+
+func (e *StatusError) Error() string { return fmt.Sprintf("the engine says %d: %s", e.Code, e.Text) }
 
 // Get reads one resource of the engine's API into v.
 func Get(ctx context.Context, e Engine, path string, query url.Values, v any) error {
@@ -34,7 +43,7 @@ func Get(ctx context.Context, e Engine, path string, query url.Values, v any) er
 	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(answer.Body, 4096))
-		return fmt.Errorf("the engine says %s: %s", answer.Status, text)
+		return &StatusError{Code: answer.StatusCode, Text: strings.TrimSpace(string(text))}
 	}
 	return json.NewDecoder(answer.Body).Decode(v)
 }
