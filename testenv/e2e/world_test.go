@@ -220,6 +220,8 @@ type (
 		Now    time.Time `json:"now"`
 		Seq    uint64    `json:"seq"`
 		Copies []labCopy `json:"copies"`
+
+		Violations []string `json:"violations"`
 	}
 	labCopy struct {
 		VM     string `json:"vm"`
@@ -232,6 +234,7 @@ type (
 		Writes struct {
 			Committed uint64 `json:"committed"`
 			Held      uint64 `json:"held"`
+			Missing   uint64 `json:"missing"`
 		} `json:"writes"`
 	}
 	entry struct {
