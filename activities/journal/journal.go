@@ -1,0 +1,195 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// What callers tell apart.
+var (
+	// ErrHeld says that another process has the journal open.
+	ErrHeld = errors.New("another process holds the journal")
+	// ErrNotFound says that there is no report of that run.
+	ErrNotFound = errors.New("the journal has no such report")
+)
+
+// lockWait is how long Open waits for another process to let go.
+const lockWait = time.Second
+
+var (
+	entriesBucket = []byte("entries") // seq, 8 bytes → hash and JSON of an entry
+	reportsBucket = []byte("reports") // run id → JSON of its report
+	notesBucket   = []byte("notes")   // SHA-256 of run and text → seq of the note
+	metaBucket    = []byte("meta")
+	formatKey     = []byte("format")
+	formatNow     = []byte("1")
+)
+
+// Journal is an open journal. It is safe for concurrent use.
+type Journal struct {
+	db  *bolt.DB
+	now func() time.Time
+}
+
+// Open opens the journal for writing and creates it where there is none.
+func Open(path string) (*Journal, error) {
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockWait})
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	j := &Journal{db: db, now: time.Now}
+	if err := db.Update(prepare); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("the journal %s: %w", path, err)
+	}
+	return j, nil
+}
+
+// OpenReadOnly opens a journal that no process holds, for reading.
+func OpenReadOnly(path string) (*Journal, error) {
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockWait, ReadOnly: true})
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	j := &Journal{db: db, now: time.Now}
+	if err := db.View(checkFormat); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("the journal %s: %w", path, err)
+	}
+	return j, nil
+}
+
+func openError(path string, err error) error {
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return fmt.Errorf("the journal %s: %w: ask the engine that runs on this folder, or stop it", path, ErrHeld)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no journal at %s: name the engine's data folder: %w", path, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("the journal %s belongs to another account: run as the account of the engine: %w", path, err)
+	}
+	return fmt.Errorf("the journal %s cannot be opened: keep the file, restore a copy: %w", path, err)
+}
+
+func prepare(tx *bolt.Tx) error {
+	if err := checkFormat(tx); err != nil {
+		return err
+	}
+	for _, name := range [][]byte{entriesBucket, reportsBucket, notesBucket, metaBucket} {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	return tx.Bucket(metaBucket).Put(formatKey, formatNow)
+}
+
+func checkFormat(tx *bolt.Tx) error {
+	meta := tx.Bucket(metaBucket)
+	if meta == nil {
+		return nil
+	}
+	if format := meta.Get(formatKey); format != nil && string(format) != string(formatNow) {
+		return fmt.Errorf("it has format %q, this program reads %q: use the version that wrote it", format, formatNow)
+	}
+	return nil
+}
+
+// Close lets go of the file.
+func (j *Journal) Close() error { return j.db.Close() }
+
+// Before writes what is about to be done. The entry is on disk when it
+// returns; what could not be written must not be done.
+func (j *Journal) Before(n plans.ActNote) (uint64, error) {
+	expect := n.Expect
+	return j.write(func(*bolt.Tx) (Entry, error) {
+		return Entry{
+			Kind: KindBefore, Run: n.Run, Plan: n.Plan, VM: n.VM, Label: n.Label, Host: n.Host, Verb: n.Verb,
+			Expect: &expect, Irreversible: n.Irreversible, Text: n.Why,
+		}, nil
+	})
+}
+
+// After writes what became of the act that seq announced.
+func (j *Journal) After(seq uint64, r plans.ActRecord) error {
+	_, err := j.write(func(tx *bolt.Tx) (Entry, error) {
+		before, err := unseal(tx.Bucket(entriesBucket).Get(key(seq)))
+		if err != nil {
+			return Entry{}, fmt.Errorf("entry %d, to which this is the outcome: %w", seq, err)
+		}
+		if before.Kind != KindBefore {
+			return Entry{}, fmt.Errorf("entry %d is a %s and has no outcome", seq, before.Kind)
+		}
+		return Entry{
+			Kind: KindAfter, Run: before.Run, Plan: before.Plan, VM: before.VM, Label: before.Label,
+			Host: r.Host, Verb: r.Verb, Irreversible: before.Irreversible, Outcome: r.Outcome, Text: r.Error,
+			Request: r.Request, Started: moment(r.Started), Ended: moment(r.Ended), Of: seq,
+		}, nil
+	})
+	return err
+}
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// errAlready ends a write that finds its entry there: it is no error.
+var errAlready = errors.New("already there")
+
+// write appends the entry that make returns, in one transaction with whatever
+// else make puts.
+func (j *Journal) write(make func(*bolt.Tx) (Entry, error)) (seq uint64, err error) {
+	err = j.db.Update(func(tx *bolt.Tx) error {
+		e, err := make(tx)
+		if err != nil {
+			return err
+		}
+		bucket := tx.Bucket(entriesBucket)
+		last, stored := bucket.Cursor().Last()
+		if last != nil {
+			before, err := unseal(stored)
+			if err != nil {
+				return fmt.Errorf("the last entry is damaged, nothing is written after it: keep the file, start with a new one: %w", err)
+			}
+			e.Seq, e.Prev = before.Seq+1, before.Hash
+		} else {
+			e.Seq = 1
+		}
+		e.At = j.now().UTC()
+		e.tidy()
+		stored, _, err = seal(e)
+		if err != nil {
+			return err
+		}
+		seq = e.Seq
+		return bucket.Put(key(e.Seq), stored)
+	})
+	if errors.Is(err, errAlready) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("write to the journal: %w", err)
+	}
+	return seq, nil
+}
+
+// tidy bounds every text that comes from outside.
+func (e *Entry) tidy() {
+	for _, text := range []*string{&e.Run, &e.Plan, &e.VM, &e.Label, &e.Host, &e.Outcome, &e.Text, &e.Request} {
+		*text = clip(*text)
+	}
+	e.Verb = plans.Verb(clip(string(e.Verb)))
+}
+
+func key(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
