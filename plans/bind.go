@@ -3,6 +3,7 @@ package plans
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -27,14 +28,16 @@ type place struct {
 // places maps paths ("plans[0].name") to where they stand.
 type places map[string]place
 
-// secretFields never show their line: a password written there by mistake
+// secretWords are fields that never show their line: a password written there by mistake
 // must not come back in an error.
-var secretFields = map[string]bool{"secret": true, "password": true, "passwd": true, "token": true, "key": true}
+var secretWords = []string{"secret", "password", "passwd", "passphrase", "pass", "pwd", "token", "key", "api_key", "credential"}
+
+func secretField(name string) bool { return slices.Contains(secretWords, strings.ToLower(name)) }
 
 func (b *binder) fail(n ast.Node, path, remedy, problem string, args ...any) {
 	e := &Error{File: b.file.Name, Field: path, Problem: fmt.Sprintf(problem, args...), Remedy: remedy}
 	e.Line, e.Column = position(n)
-	if !secretFields[lastName(path)] {
+	if !secretField(lastName(path)) {
 		e.Snippet = snippet(b.file.Data, e.Line, e.Column)
 	}
 	b.errors = append(b.errors, e)
@@ -156,7 +159,7 @@ func (b *binder) structure(n ast.Node, v reflect.Value, path string, depth int) 
 }
 
 func (b *binder) unknown(pair *ast.MappingValueNode, name, full string, fields map[string]int) {
-	if secretFields[strings.ToLower(name)] {
+	if secretField(name) {
 		b.fail(pair.Key, full, "keep it elsewhere and name the place: secret: env:NAME or secret: file:PATH", "secrets do not belong into a configuration")
 		return
 	}

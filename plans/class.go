@@ -116,7 +116,7 @@ func primaryByPower(power string) Class {
 	switch {
 	case isOff(power):
 		return POff
-	case power == "Running" || power == "RunningCritical":
+	case isRunning(power):
 		return PRunning
 	case power == "Saved" || power == "Paused" || power == "FastSaved" || power == "Hibernated" ||
 		power == "SavedCritical" || power == "PausedCritical" || power == "FastSavedCritical":
@@ -132,7 +132,7 @@ func classifyReplica(c Copy) Class {
 		switch {
 		case off:
 			return RFailedOver
-		case c.Power == "Running" || c.Power == "RunningCritical":
+		case isRunning(c.Power):
 			return RFailedOverOn
 		}
 		return RFailedOverMid
@@ -165,6 +165,8 @@ func classifyReplica(c Copy) Class {
 // isOff is true when the VM's memory is gone for certain. Everything else,
 // saved included, may hold state that a start elsewhere would leave behind.
 func isOff(power string) bool { return power == "Off" || power == "OffCritical" }
+
+func isRunning(power string) bool { return power == "Running" || power == "RunningCritical" }
 
 // runs is true when users may be reaching the copy, or may soon.
 func runs(c Copy) bool { return c.Reached && c.Exists && !isOff(c.Power) }

@@ -22,6 +22,7 @@ func Decode(files []File) (*Config, error) {
 	for _, file := range files {
 		part, partPlaces, errs := decodeFile(file)
 		found = append(found, errs...)
+		found = append(found, twice(cfg, at, part, partPlaces)...)
 		merge(cfg, at, part, partPlaces)
 	}
 	// Values that could not be read would only cause errors about errors.
@@ -76,6 +77,23 @@ func syntaxError(file File, err error) *Error {
 		e.Snippet = snippet(file.Data, e.Line, e.Column)
 	}
 	return e
+}
+
+// twice refuses what may stand in one file only.
+func twice(cfg *Config, at places, part *Config, partPlaces places) Errors {
+	var found Errors
+	for _, one := range []struct {
+		field string
+		both  bool
+	}{{"version", cfg.Version != 0 && part.Version != 0}, {"lab", cfg.Lab != nil && part.Lab != nil}} {
+		if !one.both {
+			continue
+		}
+		here, there := partPlaces[one.field], at[one.field]
+		found = append(found, &Error{File: here.file.Name, Line: here.line, Column: here.column, Field: one.field,
+			Problem: fmt.Sprintf("is written in %s and in %s", there.file.Name, here.file.Name), Remedy: "keep it in one of them"})
+	}
+	return found
 }
 
 // merge appends a file's lists; version and lab may stand in one file only.

@@ -2,6 +2,7 @@ package plans
 
 import (
 	"fmt"
+	"regexp"
 	"sort"
 	"strings"
 )
@@ -65,17 +66,42 @@ func (e Errors) sorted() Errors {
 	return e
 }
 
-// snippet shows a line of a file with the one before it and a mark.
+// snippet shows a line of a file with the one before it and a mark, but no line
+// that could hold a secret.
 func snippet(data []byte, line, column int) string {
 	lines := strings.Split(string(data), "\n")
 	if line < 1 || line > len(lines) {
 		return ""
 	}
 	var b strings.Builder
-	if line > 1 {
+	if hidden(lines, line-1) {
+		return ""
+	}
+	if line > 1 && !hidden(lines, line-2) {
 		fmt.Fprintf(&b, "    %4d | %s\n", line-1, strings.TrimRight(lines[line-2], "\r"))
 	}
 	fmt.Fprintf(&b, "  > %4d | %s\n", line, strings.TrimRight(lines[line-1], "\r"))
 	fmt.Fprintf(&b, "         | %s^", strings.Repeat(" ", max(0, column-1)))
 	return b.String()
 }
+
+var secretKey = regexp.MustCompile(`(?i)\b(` + strings.Join(secretWords, "|") + `)["']?\s*:`)
+
+// hidden is true for a line that may show a secret: one with such a key, or one
+// below such a key (a text over several lines).
+func hidden(lines []string, i int) bool {
+	indent := indentOf(lines[i])
+	for at := i; at >= 0; at-- {
+		text := strings.TrimSpace(lines[at])
+		if at < i && (text == "" || indentOf(lines[at]) >= indent) {
+			continue
+		}
+		if secretKey.MatchString(text) || strings.HasPrefix(text, "? ") || strings.HasPrefix(text, ": ") {
+			return true
+		}
+		indent = min(indent, indentOf(lines[at]))
+	}
+	return false
+}
+
+func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }

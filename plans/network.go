@@ -20,6 +20,26 @@ func networkReady(have []Adapter, want []WantedNIC) bool {
 	return true
 }
 
+// connected is networkReady without the addresses.
+func connected(have []Adapter, want []WantedNIC) bool {
+	for _, nic := range want {
+		if a, ok := adapterFor(have, nic); !ok || a.Switch != nic.Switch {
+			return false
+		}
+	}
+	return true
+}
+
+// adapterMissing finds a wanted NIC for which the copy has no adapter.
+func adapterMissing(have []Adapter, want []WantedNIC) (WantedNIC, bool) {
+	for _, nic := range want {
+		if _, ok := adapterFor(have, nic); !ok {
+			return nic, true
+		}
+	}
+	return WantedNIC{}, false
+}
+
 func adapterFor(have []Adapter, nic WantedNIC) (Adapter, bool) {
 	if nic.Adapter == "" {
 		if len(have) == 1 {

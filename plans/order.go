@@ -25,16 +25,56 @@ func (in RunInput) VMs() []RunVM {
 	return all
 }
 
-// Parts splits a stage into parts of at most 100 VMs. A VM's predecessors of
-// the same stage stand in the same part or an earlier one.
+// Parts splits a stage into parts that are released together. VMs that after:
+// ties to one another stand in one part, so that the part alone can keep their
+// order. A part holds at most 100 VMs: validation refuses a larger knot.
 func Parts(vms []RunVM) [][]RunVM {
-	ordered := sortAfter(vms)
 	var parts [][]RunVM
-	for len(ordered) > maxStage {
-		parts = append(parts, ordered[:maxStage])
-		ordered = ordered[maxStage:]
+	var part []RunVM
+	for _, knot := range knots(sortAfter(vms)) {
+		if len(part) > 0 && len(part)+len(knot) > maxStage {
+			parts, part = append(parts, part), nil
+		}
+		part = append(part, knot...)
 	}
-	return append(parts, ordered)
+	return append(parts, part)
+}
+
+// knots groups VMs that after: ties to one another, directly or through others,
+// in the order of each group's first VM.
+func knots(vms []RunVM) [][]RunVM {
+	at := make(map[string]int, len(vms))
+	root := make([]int, len(vms))
+	for i := range vms {
+		at[vms[i].ID], root[i] = i, i
+	}
+	find := func(i int) int {
+		for root[i] != i {
+			root[i] = root[root[i]]
+			i = root[i]
+		}
+		return i
+	}
+	for i := range vms {
+		for _, id := range vms[i].After {
+			if j, ok := at[id]; ok {
+				a, b := find(i), find(j)
+				root[max(a, b)] = min(a, b)
+			}
+		}
+	}
+	var out [][]RunVM
+	number := map[int]int{}
+	for i := range vms {
+		k, ok := number[find(i)]
+		if !ok {
+			k = len(out)
+			number[find(i)] = k
+			out = append(out, nil)
+		}
+		out[k] = append(out[k], vms[i])
+	}
+	return out
 }
 
 // sortAfter orders VMs so that each stands behind those of its After that are

@@ -10,15 +10,15 @@ import "fmt"
 func nextPlannedFailover(intent Intent, s, t Copy) Decision {
 	switch Classify(t) {
 	case PRunning, PPaused, PError, PResyncNeeded, PResyncing, PInitial, PWaitsInitial:
-		return atTargetAlready(s, t)
+		return atTargetAlready(intent, s, t)
 	case POff, PInitialOff:
-		return startReversed(s, t)
+		return startReversed(intent, s, t)
 	case PBusy:
-		return wait(Target, fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
+		return wait(fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
 	case RFailedOver, RFailedOverMid, RFailedOverOn:
 		return afterFailover(intent, s, t)
 	case RFailingOver:
-		return wait(Source, "the failover at "+t.Host+" is under way")
+		return wait("the failover at " + t.Host + " is under way")
 	case RReplicating:
 		return beforeFailover(intent, s, t)
 	}
@@ -28,17 +28,17 @@ func nextPlannedFailover(intent Intent, s, t Copy) Decision {
 // beforeFailover is for a healthy replica: everything happens at the source.
 func beforeFailover(intent Intent, s, t Copy) Decision {
 	if t.TestVM != "" {
-		return refuse(Source, "a test copy of this VM exists at "+t.Host+": Hyper-V refuses a failover beside it",
+		return refuse("a test copy of this VM exists at "+t.Host+": Hyper-V refuses a failover beside it",
 			"remove the test copy: Stop-VMFailover on "+t.Host+", then retry")
 	}
 	if t.Extended != "" {
-		return refuse(Source, fmt.Sprintf("%s replicates on to a third site (%s): after a failover it cannot replicate back to %s", t.Host, t.Extended, s.Host),
+		return refuse(fmt.Sprintf("%s replicates on to a third site (%s): after a failover it cannot replicate back to %s", t.Host, t.Extended, s.Host),
 			"choose: remove the extended relationship on "+t.Host+" (Remove-VMReplication -ReplicationRelationshipType Extended), or leave this VM out")
 	}
 	switch Classify(s) {
 	case PRunning, POff, PPrepared:
-		if !networkReady(t.Adapters, intent.NICs) {
-			return act(PhaseReady, VerbSetNetwork, Target, t, Source, "connect the copy at "+t.Host+" to its networks")
+		if d, needed := network(PhaseReady, networkReady, intent, t, Source); needed {
+			return d
 		}
 	}
 	switch Classify(s) {
@@ -58,18 +58,18 @@ func beforeFailover(intent Intent, s, t Copy) Decision {
 }
 
 func busySource(s Copy) Decision {
-	return wait(Source, fmt.Sprintf("the guest at %s is %s", s.Host, s.Power))
+	return wait(fmt.Sprintf("the guest at %s is %s", s.Host, s.Power))
 }
 
 // afterFailover is for a replica that was failed over. It may start only while
 // the source is known to be unable to run.
 func afterFailover(intent Intent, s, t Copy) Decision {
-	if t.FailoverType != "" && t.FailoverType != "None" && t.FailoverType != "Planned" {
-		return refuse(Source, fmt.Sprintf("the copy at %s was failed over to an older point (%s): it lacks the last changes, which are at %s", t.Host, t.FailoverType, s.Host),
+	if olderPoint(t) {
+		return refuse(fmt.Sprintf("the copy at %s was failed over to an older point (%s): it lacks the last changes, which are at %s", t.Host, t.FailoverType, s.Host),
 			"take that failover back: Stop-VMFailover on "+t.Host+", then retry")
 	}
 	if Classify(s) != PPrepared {
-		return refuse("", fmt.Sprintf("the copy at %s was failed over, but the one at %s was not prepared (%s/%s/%s): starting it could lose changes or run two copies", t.Host, s.Host, s.Power, s.Mode, s.State),
+		return refuse(fmt.Sprintf("the copy at %s was failed over, but the one at %s was not prepared (%s/%s/%s): starting it could lose changes or run two copies", t.Host, s.Host, s.Power, s.Mode, s.State),
 			"if the copy at "+t.Host+" never ran: Stop-VMFailover there, then retry. If it ran, decide which copy is the good one first")
 	}
 	// The source is prepared, which locks it from starting: the target is the
@@ -78,52 +78,75 @@ func afterFailover(intent Intent, s, t Copy) Decision {
 	reverse.Irreversible = true
 	switch Classify(t) {
 	case RFailedOverMid:
-		return wait(Target, fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
+		return wait(fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
 	case RFailedOverOn:
 		if intent.Reverse == ReverseOnCommit {
-			return finished(Target, "runs at "+t.Host+"; reverse replication waits for commit")
+			return finished("runs at " + t.Host + "; reverse replication waits for commit")
 		}
 		return reverse
 	}
 	if intent.Reverse == ReverseBeforeStart {
 		return reverse
 	}
+	return startAtTarget(networkReady, intent, t)
+}
+
+// startAtTarget starts the target copy, connected first: somebody else may have
+// failed it over, or have changed its network since.
+func startAtTarget(ready func([]Adapter, []WantedNIC) bool, intent Intent, t Copy) Decision {
+	if d, needed := network(PhaseStart, ready, intent, t, Target); needed {
+		return d
+	}
 	return act(PhaseStart, VerbStart, Target, t, Target, "start at "+t.Host)
 }
 
-// startReversed is for a target that is the primary already and is off.
-func startReversed(s, t Copy) Decision {
+// network connects the target copy where that is needed. Without an adapter for
+// each wanted network no act would ever make it ready.
+func network(phase Phase, ready func([]Adapter, []WantedNIC) bool, intent Intent, t Copy, good Side) (Decision, bool) {
+	if nic, missing := adapterMissing(t.Adapters, intent.NICs); missing {
+		return refuse(fmt.Sprintf("the copy at %s has no adapter %q (it has %d): it would start without a network", t.Host, nic.Adapter, len(t.Adapters)),
+			"name the adapter in the VM's nics: Get-VMNetworkAdapter on "+t.Host+" shows them; or add one there with Add-VMNetworkAdapter"), true
+	}
+	if ready(t.Adapters, intent.NICs) {
+		return Decision{}, false
+	}
+	return act(phase, VerbSetNetwork, Target, t, good, "connect the copy at "+t.Host+" to its networks"), true
+}
+
+// startReversed is for a target that is the primary already and is off. Failover
+// addresses are not injected into a primary: only its switches count.
+func startReversed(intent Intent, s, t Copy) Decision {
 	switch Classify(s) {
 	case RReplicating, RPaused, RError, RResyncing, RWaits, Missing, Unprotected, PPrepared:
-		return act(PhaseStart, VerbStart, Target, t, Target, "start at "+t.Host)
+		return startAtTarget(connected, intent, t)
 	case POff, PInitialOff, PSaved:
-		return refuse("", fmt.Sprintf("both copies call themselves primary (%s and %s): which one is the good one cannot be told", s.Host, t.Host),
+		return refuse(fmt.Sprintf("both copies call themselves primary (%s and %s): which one is the good one cannot be told", s.Host, t.Host),
 			"compare both, then make the other one a replica: Set-VMReplication -AsReplica on its host")
 	}
 	return unexpected(s, t)
 }
 
 // atTargetAlready is "done": primary and running where it was wanted.
-func atTargetAlready(s, t Copy) Decision {
+func atTargetAlready(intent Intent, s, t Copy) Decision {
 	if isOff(t.Power) {
-		return startReversed(s, t)
+		return startReversed(intent, s, t)
 	}
 	if Classify(t) != PRunning {
 		if Classify(t) == PPaused || t.Power == "Running" {
-			return finished(Target, fmt.Sprintf("runs at %s; replication back is %s", t.Host, t.State))
+			return finished(fmt.Sprintf("runs at %s; replication back is %s", t.Host, t.State))
 		}
-		return wait(Target, fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
+		return wait(fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
 	}
-	return finished(Target, "runs at "+t.Host+" and replicates back to "+s.Host)
+	return finished("runs at " + t.Host + " and replicates back to " + s.Host)
 }
 
 // refusePlannedFailover says why a VM may not be moved now and what to do.
 func refusePlannedFailover(s, t Copy) Decision {
 	if why, remedy, ok := sourceTrouble(s); ok {
-		return refuse(Source, why, remedy)
+		return refuse(why, remedy)
 	}
 	if why, remedy, ok := targetTrouble(s, t); ok {
-		return refuse(Source, why, remedy)
+		return refuse(why, remedy)
 	}
 	return unexpected(s, t)
 }

@@ -62,7 +62,7 @@ func loss(in RunInput, pairs []Pair) string {
 		if in.LoseWrites {
 			return "what users wrote at " + in.To + " since its VMs started there"
 		}
-		return "none: a VM that runs at " + in.To + " is refused"
+		return "none: a VM that was failed over at " + in.To + " may have run there, so it is refused without --lose-writes"
 	}
 	var backlog uint64
 	for _, p := range pairs {

@@ -11,11 +11,14 @@ import (
 // Kerberos gives up at five minutes.
 const maxSkew = 2 * time.Minute
 
+// maxAge is how old a look at a host may be before it is called stale.
+const maxAge = 5 * time.Minute
+
 // Readiness says what a look at the hosts brings up about a run: all findings
 // together, blockers first. A run with a blocker is refused before anything
 // changes.
-func Readiness(in RunInput, hosts []HostView, pairs []Pair, _ time.Time) []Finding {
-	r := readiness{in: in, hosts: hosts, pairs: pairs}
+func Readiness(in RunInput, hosts []HostView, pairs []Pair, now time.Time) []Finding {
+	r := readiness{in: in, hosts: hosts, pairs: pairs, now: now}
 	for _, h := range hosts {
 		r.host(h)
 	}
@@ -46,6 +49,7 @@ type readiness struct {
 	in    RunInput
 	hosts []HostView
 	pairs []Pair
+	now   time.Time
 	found []Finding
 }
 
@@ -68,6 +72,11 @@ func (r *readiness) host(h HostView) {
 	if h.Skew.Abs() > maxSkew {
 		r.add(Finding{Severity: Warning, Code: "clock-skew", Host: h.Name, Text: fmt.Sprintf("its clock is %s off", h.Skew.Abs().Round(time.Second)),
 			Means: "Kerberos fails at five minutes; times in reports are the hosts' own", Remedy: "w32tm /resync on the host"})
+	}
+	// The skew puts the host's time on the clock of now.
+	if age := r.now.Sub(h.At.Add(-h.Skew)); !h.At.IsZero() && age > maxAge {
+		r.add(Finding{Severity: Warning, Code: "stale-look", Host: h.Name, Text: fmt.Sprintf("it was looked at %s ago", age.Round(time.Second)),
+			Means: "what is said here may not hold any more", Remedy: "look again"})
 	}
 	r.replicaServer(h)
 }
@@ -114,7 +123,7 @@ func (r *readiness) vm(vm RunVM) {
 	d := Next(intent, p.Source, p.Target)
 	switch d.Kind {
 	case Refuse, UnknownPair:
-		r.add(Finding{Severity: Blocker, Code: code(r.in.Operation, p), VM: vm.Label, Text: d.Why, Remedy: d.Remedy, Means: "this VM cannot be moved as things are"})
+		r.add(Finding{Severity: Blocker, Code: code(r.in.Operation, vm, p), VM: vm.Label, Text: d.Why, Remedy: d.Remedy, Means: "this VM cannot be moved as things are"})
 		return
 	case Done:
 		r.add(Finding{Severity: Info, Code: "already-there", VM: vm.Label, Text: d.Why})
@@ -137,7 +146,8 @@ func lastPhase(reverse ReversePolicy) Phase {
 }
 
 // code names why a VM is blocked, for scripts.
-func code(op Operation, p Pair) string {
+func code(op Operation, vm RunVM, p Pair) string {
+	_, noAdapter := adapterMissing(p.Target.Adapters, vm.NICs)
 	s, t := Classify(p.Source), Classify(p.Target)
 	switch {
 	case runs(p.Source) && runs(p.Target):
@@ -163,6 +173,9 @@ func code(op Operation, p Pair) string {
 	case s == PError || t == RError:
 		return "replication-error"
 	}
+	if noAdapter {
+		return "adapter-missing"
+	}
 	return "state-pair"
 }
 
@@ -172,7 +185,6 @@ func (r *readiness) switches(vm RunVM) {
 	if !ok || !h.Reached {
 		return
 	}
-	p, _ := pairOf(vm.ID, r.pairs)
 	for _, nic := range vm.NICs {
 		if nic.Switch == "" {
 			r.add(Finding{Severity: Blocker, Code: "network-unmapped", VM: vm.Label, Host: h.Name, Text: "its network has no switch at the target site",
@@ -182,10 +194,6 @@ func (r *readiness) switches(vm RunVM) {
 		if !slices.ContainsFunc(h.Switches, func(s SwitchView) bool { return s.Name == nic.Switch }) {
 			r.add(Finding{Severity: Blocker, Code: "switch-missing", VM: vm.Label, Host: h.Name, Text: fmt.Sprintf("the host has no switch %q", nic.Switch),
 				Means: "it would start without a network", Remedy: "create the switch there, or mend the network in the configuration"})
-		}
-		if _, found := adapterFor(p.Target.Adapters, nic); !found {
-			r.add(Finding{Severity: Blocker, Code: "adapter-missing", VM: vm.Label, Host: h.Name, Text: fmt.Sprintf("its copy there has no adapter %q (it has %d)", nic.Adapter, len(p.Target.Adapters)),
-				Means: "it would start without a network", Remedy: "name the adapter in the VM's nics: Get-VMNetworkAdapter shows them"})
 		}
 	}
 }

@@ -32,8 +32,12 @@ func (i Intent) released(phase Phase) bool {
 // Lifeboat decides about a VM. Every pair of views has an answer.
 func Next(intent Intent, source, target Copy) Decision {
 	d := decide(intent, source, target)
+	if d.Kind != Act {
+		d.Good = goodSide(source, target)
+	}
+	d.Changed, d.NoWayBack = hasChanged(intent.Operation, source, target), noWayBack(target)
 	if d.Kind == Act && !intent.released(d.Phase) {
-		return Decision{Kind: Done, Phase: intent.UpTo, Good: d.Good,
+		return Decision{Kind: Done, Phase: intent.UpTo, Good: d.Good, Changed: d.Changed, NoWayBack: d.NoWayBack,
 			Why: fmt.Sprintf("%s is done; next is %s", phaseWords[intent.UpTo], phaseWords[d.Phase])}
 	}
 	if d.Phase == "" {
@@ -66,14 +70,23 @@ func decide(intent Intent, source, target Copy) Decision {
 func danger(source, target Copy) (Decision, bool) {
 	if runs(source) && runs(target) && source.Mode != "TestReplica" && target.Mode != "TestReplica" {
 		return Decision{Kind: UnknownPair,
-			Why: fmt.Sprintf("DANGER: both copies run, at %s (%s, %s) and at %s (%s, %s). Which one users reached last cannot be known from here, and each may hold changes that exist nowhere else",
-				source.Host, source.Mode, source.Power, target.Host, target.Mode, target.Power),
+			Why: fmt.Sprintf("DANGER: %s, at %s (%s, %s) and at %s (%s, %s). Which one users reached last cannot be known from here, and each may hold changes that exist nowhere else",
+				bothWords(source, target), source.Host, source.Mode, source.Power, target.Host, target.Mode, target.Power),
 			Remedy: "decide which copy is the good one, disconnect the other from the network (do not delete it), then shut it down and look again"}, true
 	}
 	if !source.Reached || !target.Reached {
 		return unreached(source, target), true
 	}
 	return Decision{}, false
+}
+
+// bothWords keeps apart two copies that run and two of which one is saved or on
+// its way: both are dangerous, but only the first reaches users now.
+func bothWords(source, target Copy) string {
+	if isRunning(source.Power) && isRunning(target.Power) {
+		return "both copies run"
+	}
+	return "both copies hold a running or a saved state"
 }
 
 func unreached(source, target Copy) Decision {
@@ -94,12 +107,12 @@ func act(phase Phase, verb Verb, side Side, c Copy, good Side, why string) Decis
 		Expect: Expect{Power: c.Power, Mode: c.Mode, State: c.State}}
 }
 
-func wait(good Side, why string) Decision { return Decision{Kind: Wait, Good: good, Why: why} }
+func wait(why string) Decision { return Decision{Kind: Wait, Why: why} }
 
-func finished(good Side, why string) Decision { return Decision{Kind: Done, Good: good, Why: why} }
+func finished(why string) Decision { return Decision{Kind: Done, Why: why} }
 
-func refuse(good Side, why, remedy string) Decision {
-	return Decision{Kind: Refuse, Good: good, Why: why, Remedy: remedy}
+func refuse(why, remedy string) Decision {
+	return Decision{Kind: Refuse, Why: why, Remedy: remedy}
 }
 
 // unexpected is the answer to a pair that no documented sequence passes

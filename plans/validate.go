@@ -48,7 +48,7 @@ func (c *checker) fail(path, remedy, problem string, args ...any) {
 	for at := path; ; at = above(at) {
 		if where, ok := c.at[at]; ok {
 			e.File, e.Line, e.Column = where.file.Name, where.line, where.column
-			if !secretFields[lastName(path)] {
+			if !secretField(lastName(path)) {
 				e.Snippet = snippet(where.file.Data, where.line, where.column)
 			}
 			break
@@ -104,6 +104,9 @@ func (c *checker) checkSites() {
 	}
 	for i, s := range c.cfg.Sites {
 		c.unique(c.sites, s.Name, fmt.Sprintf("sites[%d]", i), "site", i)
+	}
+	if n := len(c.cfg.Sites); n > 0 && !slices.ContainsFunc(c.cfg.Sites, func(s Site) bool { return !s.Engine }) {
+		c.fail(fmt.Sprintf("sites[%d].engine", n-1), "set engine: true only where Lifeboat runs", "every site is called the engine's")
 	}
 }
 

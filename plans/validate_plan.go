@@ -40,6 +40,10 @@ func (p *planChecker) check() {
 	if from && to && p.plan.From == p.plan.To {
 		p.fail(p.path+".to", "name the other site", "from and to are the same site")
 	}
+	if from && p.cfg.Sites[p.sites[p.plan.From]].Engine {
+		p.fail(p.path+".from", "run Lifeboat at the site that takes over and set engine: true there; the way home is this plan with --to "+p.plan.From,
+			"Lifeboat runs at %q, so it would be part of what it fails over", p.plan.From)
+	}
 	if strings.ContainsAny(p.plan.Name, "/\n\r\t") {
 		p.fail(p.path+".name", "use letters, digits and dashes", "a plan's name must hold no slash and no line break")
 	}
@@ -52,6 +56,7 @@ func (p *planChecker) check() {
 	}
 	p.checkAfter()
 	p.checkCycles()
+	p.checkKnots()
 }
 
 func (p *planChecker) checkLimits() {
@@ -280,4 +285,27 @@ func findCycle(id string, after map[string][]string, done map[string]bool, trail
 	}
 	done[id] = true
 	return nil
+}
+
+// checkKnots refuses more VMs of one stage tied together by after: than one
+// part of a stage may hold.
+func (p *planChecker) checkKnots() {
+	stages := map[int][]RunVM{}
+	for _, e := range p.order {
+		vm := RunVM{ID: e.id}
+		for _, name := range e.vm.After {
+			if refs := p.vms[name]; len(refs) == 1 {
+				vm.After = append(vm.After, refs[0].vm.ID)
+			}
+		}
+		stages[p.stageOf[e.id]] = append(stages[p.stageOf[e.id]], vm)
+	}
+	for i := range p.plan.Steps {
+		for _, knot := range knots(stages[i]) {
+			if len(knot) > maxStage {
+				p.fail(fmt.Sprintf("%s.steps[%d]", p.path, i), "make two stages of it: a stage starts when the one before it is up",
+					"after: ties %d VMs of this stage together, %d is the most", len(knot), maxStage)
+			}
+		}
+	}
 }

@@ -145,6 +145,13 @@ type Decision struct {
 	// Unseen is true when a host does not answer: looking again by itself is
 	// safe, and enough once the host is back.
 	Unseen bool `json:"unseen,omitempty"`
+	// Changed is true when the two views show that the operation has begun to
+	// change this VM, whoever's answer got lost on the way: a VM of which this
+	// is said is never "refused, nothing changed".
+	Changed bool `json:"changed,omitempty"`
+	// NoWayBack is true when the views show that Cancel is not possible any
+	// more: the target is the primary, or its failover was committed.
+	NoWayBack bool `json:"no_way_back,omitempty"`
 }
 
 // Expect is what a decision was based on; the host compares before it acts.
@@ -167,4 +174,8 @@ type Intent struct {
 	// LoseWrites is a person's consent, for Cancel, to lose what users wrote
 	// in the target copy since it started.
 	LoseWrites bool `json:"lose_writes,omitempty"`
+	// NeverStarted is what the run knows and no view shows, for Cancel: this
+	// same run failed the target copy over and has not started it. A copy that
+	// is off may have run and taken writes before.
+	NeverStarted bool `json:"never_started,omitempty"`
 }
