@@ -1,0 +1,50 @@
+package cmdlet
+
+// served are the cmdlets of the module that this lab simulates. It is filled
+// once, here: a map literal of functions that mention it would be a cycle.
+var served map[string]servedCmdlet
+
+func init() {
+	one := []string{"VM", "VMName"}
+	relation := []string{"VM", "VMName", "VMReplication", "ReplicationRelationshipType"}
+	ask := []string{"VM", "VMName", "ReplicaServerName", "PrimaryServerName", "ReplicationState", "ReplicationHealth", "ReplicationMode", "ReplicationRelationshipType"}
+	served = map[string]servedCmdlet{
+		"Get-VM":                                    {run: getVM, params: []string{"Name", "Id"}},
+		"Get-VMHost":                                {run: getHost},
+		"Get-VMHostSupportedVersion":                {run: getVersions, params: []string{"Default"}},
+		"Get-VMSwitch":                              {run: getSwitch, params: []string{"Name", "Id", "SwitchType"}},
+		"Get-VMReplicationServer":                   {run: getReplicaServer},
+		"Get-VMReplicationAuthorizationEntry":       {run: getEntries, params: []string{"AllowedPrimaryServer", "ReplicaStorageLocation", "TrustGroup"}},
+		"Get-VMReplication":                         {run: getReplication, params: ask},
+		"Measure-VMReplication":                     {run: measureReplication, params: ask},
+		"Get-VMSnapshot":                            {run: getPoints, params: []string{"VM", "VMName", "Name", "Id", "SnapshotType"}},
+		"Get-VMHardDiskDrive":                       {run: getDisks, params: []string{"VM", "VMName", "ControllerLocation", "ControllerNumber", "ControllerType"}},
+		"Get-VMNetworkAdapter":                      {run: getAdapters, params: []string{"VM", "VMName", "Name", "All"}},
+		"Get-VMNetworkAdapterFailoverConfiguration": {run: getFailoverAddress, params: []string{"VM", "VMName", "VMNetworkAdapter", "VMNetworkAdapterName"}},
+		"Test-VMReplicationConnection": {run: testConnection, params: []string{
+			"ReplicaServerName", "ReplicaServerPort", "AuthenticationType", "CertificateThumbprint",
+		}},
+		"Get-CimInstance": {run: getInstance, params: []string{"ClassName", "Namespace"}},
+
+		"Set-VMNetworkAdapterFailoverConfiguration": {run: setFailoverAddress, changes: true, params: []string{
+			"VM", "VMName", "VMNetworkAdapter", "VMNetworkAdapterName", "IPv4Address", "IPv4SubnetMask", "IPv4DefaultGateway",
+			"IPv4PreferredDNSServer", "IPv4AlternateDNSServer", "ClearFailoverIPv4Settings",
+		}},
+		"Connect-VMNetworkAdapter":    {run: connect, changes: true, params: []string{"VMNetworkAdapter", "VMName", "Name", "SwitchName", "VMSwitch"}},
+		"Disconnect-VMNetworkAdapter": {run: disconnect, changes: true, params: []string{"VMNetworkAdapter", "VMName", "Name"}},
+		"Start-VM":                    {run: startVM, changes: true, params: []string{"VM", "Name"}},
+		"Stop-VM":                     {run: stopVM, changes: true, params: []string{"VM", "Name", "Save", "TurnOff", "Force"}},
+		"Set-VM":                      {run: setVM, changes: true, params: []string{"VM", "Name", "AutomaticStartAction"}},
+		"Start-VMFailover":            {run: startFailover, changes: true, params: []string{"VM", "VMName", "VMRecoverySnapshot", "AsTest", "Prepare"}},
+		"Stop-VMFailover":             {run: stopFailover, changes: true, params: one},
+		"Complete-VMFailover":         {run: completeFailover, changes: true, params: one},
+		"Set-VMReplication": {run: setReplication, changes: true, params: []string{
+			"VM", "VMName", "VMReplication", "Reverse", "AsReplica", "AllowedPrimaryServer",
+			"ReplicaServerName", "ReplicaServerPort", "AuthenticationType", "CertificateThumbprint",
+		}},
+		"Remove-VMReplication":       {run: removeReplication, changes: true, params: relation},
+		"Suspend-VMReplication":      {run: suspendReplication, changes: true, params: relation},
+		"Resume-VMReplication":       {run: resumeReplication, changes: true, params: append([]string{"Resynchronize"}, relation...)},
+		"Start-VMInitialReplication": {run: startInitial, changes: true, params: []string{"VM", "VMName", "VMReplication"}},
+	}
+}
