@@ -119,7 +119,7 @@ func hasChanged(op Operation, s, t Copy) bool {
 	case famPrimary:
 		return true
 	case famFailed:
-		return source == PPrepared || !olderPoint(t)
+		return halfway || !olderPoint(t)
 	case famNone, famReplica, famLoose, famStranger:
 	}
 	return halfway || target == RFailingOver

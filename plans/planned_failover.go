@@ -9,12 +9,8 @@ import "fmt"
 // example 4; Set-VMReplication -Reverse.
 func nextPlannedFailover(intent Intent, s, t Copy) Decision {
 	switch Classify(t) {
-	case PRunning, PPaused, PError, PResyncNeeded, PResyncing, PInitial, PWaitsInitial:
+	case PRunning, PBusy, POff, PSaved, PPaused, PError, PResyncNeeded, PResyncing, PInitial, PWaitsInitial, PInitialOff:
 		return atTargetAlready(intent, s, t)
-	case POff, PInitialOff:
-		return startReversed(intent, s, t)
-	case PBusy:
-		return wait(fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
 	case RFailedOver, RFailedOverMid, RFailedOverOn:
 		return afterFailover(intent, s, t)
 	case RFailingOver:
@@ -78,6 +74,9 @@ func afterFailover(intent Intent, s, t Copy) Decision {
 	reverse.Irreversible = true
 	switch Classify(t) {
 	case RFailedOverMid:
+		if primaryByPower(t.Power) == PSaved {
+			return savedAtTarget(t)
+		}
 		return wait(fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
 	case RFailedOverOn:
 		if intent.Reverse == ReverseOnCommit {
@@ -86,6 +85,11 @@ func afterFailover(intent Intent, s, t Copy) Decision {
 		return reverse
 	}
 	if intent.Reverse == ReverseBeforeStart {
+		// Addresses are injected at the first start after a failover, so they
+		// are set while it still is one.
+		if d, needed := network(PhaseReverse, networkReady, intent, t, Target); needed {
+			return d
+		}
 		return reverse
 	}
 	return startAtTarget(networkReady, intent, t)
@@ -113,31 +117,35 @@ func network(phase Phase, ready func([]Adapter, []WantedNIC) bool, intent Intent
 	return act(phase, VerbSetNetwork, Target, t, good, "connect the copy at "+t.Host+" to its networks"), true
 }
 
-// startReversed is for a target that is the primary already and is off. Failover
-// addresses are not injected into a primary: only its switches count.
-func startReversed(intent Intent, s, t Copy) Decision {
+// atTargetAlready is for a target that is the primary already. Running there is
+// "done", as long as the other copy cannot start beside it.
+func atTargetAlready(intent Intent, s, t Copy) Decision {
 	switch Classify(s) {
 	case RReplicating, RPaused, RError, RResyncing, RWaits, Missing, Unprotected, PPrepared:
-		return startAtTarget(connected, intent, t)
-	case POff, PInitialOff, PSaved:
+	case POff, PInitialOff, PPaused, PError, PResyncNeeded, PResyncing, PSaved:
 		return refuse(fmt.Sprintf("both copies call themselves primary (%s and %s): which one is the good one cannot be told", s.Host, t.Host),
 			"compare both, then make the other one a replica: Set-VMReplication -AsReplica on its host")
+	default:
+		return unexpected(s, t)
 	}
-	return unexpected(s, t)
+	switch {
+	case isOff(t.Power):
+		// Failover addresses are not injected into a primary: only its
+		// switches count.
+		return startAtTarget(connected, intent, t)
+	case isRunning(t.Power) && t.State == "Replicating" && familyOf(Classify(s)) == famReplica:
+		return finished("runs at " + t.Host + " and replicates back to " + s.Host)
+	case isRunning(t.Power):
+		return finished(fmt.Sprintf("runs at %s; replication back is %s", t.Host, t.State))
+	case primaryByPower(t.Power) == PSaved:
+		return savedAtTarget(t)
+	}
+	return wait(fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
 }
 
-// atTargetAlready is "done": primary and running where it was wanted.
-func atTargetAlready(intent Intent, s, t Copy) Decision {
-	if isOff(t.Power) {
-		return startReversed(intent, s, t)
-	}
-	if Classify(t) != PRunning {
-		if Classify(t) == PPaused || t.Power == "Running" {
-			return finished(fmt.Sprintf("runs at %s; replication back is %s", t.Host, t.State))
-		}
-		return wait(fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
-	}
-	return finished("runs at " + t.Host + " and replicates back to " + s.Host)
+func savedAtTarget(t Copy) Decision {
+	return refuse(fmt.Sprintf("the copy at %s is the one that goes on, and it is %s: users cannot reach it", t.Host, t.Power),
+		"let it go on: Start-VM on "+t.Host+" (Resume-VM when it is paused), then retry")
 }
 
 // refusePlannedFailover says why a VM may not be moved now and what to do.
