@@ -18,8 +18,12 @@ const engine = "powershell.exe -NoLogo -NoProfile -NonInteractive -ExecutionPoli
 // line (Command prompt line string limitation, learn.microsoft.com).
 const lineLimit = 8191
 
-// pumpScript is the pump without its comments and indentation. The first line
-// is the mark by which a pump is known, and stays.
+// tight takes the spaces away that only people need; no text in pump.ps1 holds
+// one of these runs.
+var tight = strings.NewReplacer(" = ", "=", "; ", ";", ", ", ",", " { ", "{", " {", "{", "{ ", "{", " }", "}", "} ", "}", " | ", "|", "if (", "if(", "foreach (", "foreach(", "switch (", "switch(")
+
+// pumpScript is the pump without its comments, indentation and idle spaces.
+// The first line is the mark by which a pump is known, and stays.
 func pumpScript() string {
 	var out strings.Builder
 	for i, line := range strings.Split(pumpText, "\n") {
@@ -27,7 +31,7 @@ func pumpScript() string {
 		if line == "" || i > 0 && strings.HasPrefix(line, "#") {
 			continue
 		}
-		out.WriteString(line + "\n")
+		out.WriteString(tight.Replace(line) + "\n")
 	}
 	return out.String()
 }
