@@ -26,6 +26,7 @@ const (
 // Bounds: a text beyond textLimit is cut and says so; an entry or a report
 // beyond its limit is refused.
 const (
+	runLimit    = 1 << 10
 	textLimit   = 16 << 10
 	entryLimit  = 256 << 10
 	reportLimit = 32 << 20

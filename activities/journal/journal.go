@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime/debug"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -41,30 +42,48 @@ type Journal struct {
 
 // Open opens the journal for writing and creates it where there is none.
 func Open(path string) (*Journal, error) {
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockWait})
-	if err != nil {
-		return nil, openError(path, err)
-	}
-	j := &Journal{db: db, now: time.Now}
-	if err := db.Update(prepare); err != nil {
-		_ = db.Close()
-		return nil, fmt.Errorf("the journal %s: %w", path, err)
-	}
-	return j, nil
+	return open(path, &bolt.Options{Timeout: lockWait}, (*bolt.DB).Update, prepare)
 }
 
 // OpenReadOnly opens a journal that no process holds, for reading.
 func OpenReadOnly(path string) (*Journal, error) {
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockWait, ReadOnly: true})
+	return open(path, &bolt.Options{Timeout: lockWait, ReadOnly: true}, (*bolt.DB).View, checkFormat)
+}
+
+func open(path string, o *bolt.Options, with func(*bolt.DB, func(*bolt.Tx) error) error, first func(*bolt.Tx) error) (*Journal, error) {
+	var db *bolt.DB
+	err := guarded(func() (err error) {
+		db, err = bolt.Open(path, 0o600, o)
+		return err
+	})
 	if err != nil {
 		return nil, openError(path, err)
 	}
-	j := &Journal{db: db, now: time.Now}
-	if err := db.View(checkFormat); err != nil {
+	if err := guarded(func() error { return with(db, first) }); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("the journal %s: %w", path, err)
 	}
-	return j, nil
+	return &Journal{db: db, now: time.Now}, nil
+}
+
+// guarded turns what a damaged file does to the store, which trusts its pages,
+// into an error.
+func guarded(do func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the file is damaged: keep it, restore a copy: %v", r)
+		}
+	}()
+	return do()
+}
+
+func (j *Journal) view(read func(*bolt.Tx) error) error {
+	return guarded(func() error { return j.db.View(read) })
+}
+
+func (j *Journal) update(change func(*bolt.Tx) error) error {
+	return guarded(func() error { return j.db.Update(change) })
 }
 
 func openError(path string, err error) error {
@@ -147,11 +166,11 @@ func moment(t time.Time) *time.Time {
 // errAlready ends a write that finds its entry there: it is no error.
 var errAlready = errors.New("already there")
 
-// write appends the entry that make returns, in one transaction with whatever
-// else make puts.
-func (j *Journal) write(make func(*bolt.Tx) (Entry, error)) (seq uint64, err error) {
-	err = j.db.Update(func(tx *bolt.Tx) error {
-		e, err := make(tx)
+// write appends the entry that compose returns, in one transaction with whatever
+// else compose puts.
+func (j *Journal) write(compose func(*bolt.Tx) (Entry, error)) (seq uint64, err error) {
+	err = j.update(func(tx *bolt.Tx) error {
+		e, err := compose(tx)
 		if err != nil {
 			return err
 		}

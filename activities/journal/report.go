@@ -5,9 +5,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -37,8 +37,8 @@ func (j *Journal) Note(run, text string) error {
 // again replaces nothing and is no error.
 func (j *Journal) SaveReport(r plans.Report) error {
 	run := r.Status.RunID
-	if run == "" {
-		return errors.New("a report without a run id cannot be kept")
+	if run == "" || len(run) > runLimit || !utf8.ValidString(run) {
+		return fmt.Errorf("a report cannot be kept under the run id %.80q", run)
 	}
 	body, err := json.Marshal(r)
 	if err != nil {
@@ -63,7 +63,7 @@ func (j *Journal) SaveReport(r plans.Report) error {
 
 // Report returns the report of one run, or ErrNotFound.
 func (j *Journal) Report(runID string) (r plans.Report, err error) {
-	err = j.db.View(func(tx *bolt.Tx) error {
+	err = j.view(func(tx *bolt.Tx) error {
 		var body []byte
 		if reports := tx.Bucket(reportsBucket); reports != nil && runID != "" {
 			body = reports.Get([]byte(runID))
@@ -79,7 +79,7 @@ func (j *Journal) Report(runID string) (r plans.Report, err error) {
 // Reports returns every report, the run that started last first.
 func (j *Journal) Reports() (all []plans.Report, err error) {
 	all = []plans.Report{}
-	err = j.db.View(func(tx *bolt.Tx) error {
+	err = j.view(func(tx *bolt.Tx) error {
 		reports := tx.Bucket(reportsBucket)
 		if reports == nil {
 			return nil

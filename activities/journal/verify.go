@@ -117,16 +117,6 @@ func (h *Head) next(k, stored []byte) (Entry, error) {
 	return e, nil
 }
 
-// view reads. A damaged file makes the store panic; that is an answer too.
-func (j *Journal) view(read func(*bolt.Tx) error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("the journal's file is damaged: keep it, restore a copy: %v", r)
-		}
-	}()
-	return j.db.View(read)
-}
-
 func number(k []byte) uint64 {
 	if len(k) != 8 {
 		return 0
