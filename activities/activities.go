@@ -29,7 +29,8 @@ type Journal interface {
 	// SaveReport keeps the report of a run for ever; saving it again replaces
 	// nothing and is no error.
 	SaveReport(plans.Report) error
-	// Note keeps a message that went out to people.
+	// Note keeps a message that went out to people; the same text of the same
+	// run again adds nothing and is no error.
 	Note(run, text string) error
 }
 

@@ -38,11 +38,11 @@ const beginWithin = 20 * time.Second
 // act. It may be run again from its beginning at any moment.
 func (a *Activities) Advance(ctx context.Context, in AdvanceIn) (AdvanceOut, error) {
 	defer beat(ctx)()
-	pair := a.observe(ctx, in.VM)
+	seen := a.observe(ctx, in.VM)
 	if err := ctx.Err(); err != nil {
 		return AdvanceOut{}, err
 	}
-	d := plans.Next(in.Intent, pair.Source, pair.Target)
+	d := a.decide(in, seen)
 	if d.Kind != plans.Act {
 		return AdvanceOut{Decision: d}, nil
 	}
@@ -87,6 +87,11 @@ func (a *Activities) afterAct(ctx context.Context, in AdvanceIn, d plans.Decisio
 		return again
 	case isUnanswered(err):
 		again.Why = fmt.Sprintf("no answer to %s came; looking what became of it", d.Verb)
+		var unsent *hyperv.NotSentError
+		if errors.As(err, &unsent) {
+			again.Why = fmt.Sprintf("%s could not be sent (%s); looking again", d.Verb, unsent.Reason)
+			return again
+		}
 		if d.Verb == plans.VerbShutDown && overran(err) {
 			return a.stillUp(ctx, in, d)
 		}
@@ -101,8 +106,7 @@ func (a *Activities) afterAct(ctx context.Context, in AdvanceIn, d plans.Decisio
 // afterFailure looks whether a failed act went through all the same; if not, a
 // person decides.
 func (a *Activities) afterFailure(ctx context.Context, in AdvanceIn, d plans.Decision, err error) plans.Decision {
-	pair := a.observe(ctx, in.VM)
-	next := plans.Next(in.Intent, pair.Source, pair.Target)
+	next := a.decide(in, a.observe(ctx, in.VM))
 	if next.Kind != plans.Act || next.Verb != d.Verb || next.Expect != d.Expect {
 		again := d
 		again.Kind, again.Why = plans.Wait, fmt.Sprintf("%s answered with an error, but the VM has moved on; looking again", d.Verb)
@@ -115,14 +119,15 @@ func (a *Activities) afterFailure(ctx context.Context, in AdvanceIn, d plans.Dec
 
 // stillUp is for a guest that did not shut down in time.
 func (a *Activities) stillUp(ctx context.Context, in AdvanceIn, d plans.Decision) plans.Decision {
-	pair := a.observe(ctx, in.VM)
-	if next := plans.Next(in.Intent, pair.Source, pair.Target); next.Kind == plans.Act && next.Verb != plans.VerbShutDown {
-		next.Kind = plans.Wait
+	next := a.decide(in, a.observe(ctx, in.VM))
+	if next.Kind != plans.Act || next.Verb != plans.VerbShutDown {
+		// It went off, is on its way, or cannot be seen: the next look tells.
+		next.Kind, next.Why = plans.Wait, fmt.Sprintf("no answer to %s came in time; looking what became of it", d.Verb)
 		return next
 	}
 	held := d
 	held.Kind = plans.Refuse
-	held.Why = fmt.Sprintf("the guest at %s did not shut down in time; nothing was changed for this VM", in.VM.SourceHost)
+	held.Why = fmt.Sprintf("the guest at %s did not shut down in %s; the host may still be shutting it down", in.VM.SourceHost, in.ShutdownWithin)
 	held.Remedy = "look at its console; then retry, or turn it off (unsaved work in it is lost), or bring it back"
 	return held
 }

@@ -85,9 +85,10 @@ func (a *Activities) ask(ctx context.Context, in GateIn) (string, bool) {
 //
 // Microsoft: Get-VM, Heartbeat; Msvm_HeartbeatComponent.
 func (a *Activities) askHeartbeat(ctx context.Context, in GateIn) (string, bool) {
-	c := a.observeAt(ctx, in.Host, in.VM)
-	if !c.Reached {
-		return in.Host + " does not answer", false
+	c, err := a.observeAt(ctx, in.Host, in.VM)
+	if err != nil {
+		reason, _ := reasonOf(err)
+		return fmt.Sprintf("cannot see %s (%s)", in.Host, reason), false
 	}
 	ok := c.Heartbeat == "OkApplicationsHealthy" || (!in.Gate.Healthy && c.Heartbeat == "OkApplicationsUnknown")
 	return "heartbeat " + c.Heartbeat, ok

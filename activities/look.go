@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -95,37 +96,97 @@ func describe(v plans.HostView, f hyperv.HostFacts) plans.HostView {
 	return v
 }
 
+// sight is both sides of one VM, and why a side was not seen.
+type sight struct {
+	pair                 plans.Pair
+	sourceErr, targetErr error
+}
+
 // observe reads both sides of one VM now. A side that does not answer is not
 // reached; that is a state, not an error.
-func (a *Activities) observe(ctx context.Context, vm plans.RunVM) plans.Pair {
-	pair := plans.Pair{ID: vm.ID}
+func (a *Activities) observe(ctx context.Context, vm plans.RunVM) sight {
+	s := sight{pair: plans.Pair{ID: vm.ID}}
 	var running sync.WaitGroup
-	running.Go(func() { pair.Source = a.observeAt(ctx, vm.SourceHost, vm.ID) })
-	running.Go(func() { pair.Target = a.observeAt(ctx, vm.TargetHost, vm.ID) })
+	running.Go(func() { s.pair.Source, s.sourceErr = a.observeAt(ctx, vm.SourceHost, vm.ID) })
+	running.Go(func() { s.pair.Target, s.targetErr = a.observeAt(ctx, vm.TargetHost, vm.ID) })
 	running.Wait()
-	return pair
+	return s
+}
+
+// decide asks the table. Where a host was not seen, the words say why: a wrong
+// password needs another remedy than a cut line.
+func (a *Activities) decide(in AdvanceIn, s sight) plans.Decision {
+	d := plans.Next(in.Intent, s.pair.Source, s.pair.Target)
+	if !d.Unseen {
+		return d
+	}
+	var whys, remedies []string
+	for _, side := range []struct {
+		host string
+		err  error
+	}{{in.VM.SourceHost, s.sourceErr}, {in.VM.TargetHost, s.targetErr}} {
+		if side.err == nil {
+			continue
+		}
+		reason, hint := reasonOf(side.err)
+		whys = append(whys, fmt.Sprintf("cannot see %s (%s)", side.host, reason))
+		if hint != "" {
+			remedies = append(remedies, side.host+": "+hint)
+		}
+	}
+	if len(whys) > 0 {
+		d.Why = strings.Join(whys, " and ") + ": unknown is not off, so nothing is done"
+	}
+	if len(remedies) > 0 {
+		d.Remedy = strings.Join(remedies, ". ") + "; the run goes on by itself then"
+	}
+	return d
+}
+
+// maxReason bounds words that came from elsewhere.
+const maxReason = 200
+
+// reasonOf is why a host was not seen, in words that stay the same while the
+// cause does, and what to do about it.
+func reasonOf(err error) (reason, hint string) {
+	var unsent *hyperv.NotSentError
+	var silent *hyperv.NoAnswerError
+	var refused *hyperv.Error
+	switch {
+	case errors.As(err, &unsent):
+		return unsent.Reason, unsent.Hint
+	case errors.As(err, &silent), errors.Is(err, context.DeadlineExceeded):
+		return "no answer", ""
+	case errors.As(err, &refused):
+		return refused.Kind.Error(), refused.Hint
+	}
+	reason = err.Error()
+	if len(reason) > maxReason {
+		reason = strings.ToValidUTF8(reason[:maxReason], "") + "..."
+	}
+	return reason, ""
 }
 
 // observeLimit bounds one look: a silent host is worth a word after that.
 const observeLimit = 45 * time.Second
 
-func (a *Activities) observeAt(ctx context.Context, host, id string) plans.Copy {
+func (a *Activities) observeAt(ctx context.Context, host, id string) (plans.Copy, error) {
 	ctx, cancel := context.WithTimeout(ctx, observeLimit)
 	defer cancel()
 	h, err := a.Hosts(host)
 	if err != nil {
 		a.Log.Warn("no such host", "host", host, "error", err)
-		return plans.Copy{Host: host}
+		return plans.Copy{Host: host}, err
 	}
 	answer, err := h.Copies(ctx, []string{id})
 	if err != nil {
 		a.Log.Warn("a host does not answer", "host", host, "vm", id, "error", err)
-		return plans.Copy{Host: host}
+		return plans.Copy{Host: host}, err
 	}
 	for _, c := range answer.Copies {
-		return copyOf(host, answer.UTC, c)
+		return copyOf(host, answer.UTC, c), nil
 	}
-	return plans.Copy{Host: host, Reached: true, At: answer.UTC, VM: id}
+	return plans.Copy{Host: host, Reached: true, At: answer.UTC, VM: id}, nil
 }
 
 // copyOf turns a host's answer into what the table reads. A copy in the middle

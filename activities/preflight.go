@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/plans"
@@ -10,7 +11,14 @@ import (
 // PreflightOut is what a run finds before it changes anything.
 type PreflightOut struct {
 	Findings []plans.Finding `json:"findings,omitempty"`
+	// Good is, by VM id, which side holds the good copy; a VM of which that
+	// cannot be told is not in it.
+	Good map[string]plans.Side `json:"good,omitempty"`
 }
+
+// maxFindings bounds what one answer carries: a plan of thousands of VMs may
+// have something to say of each, and the worst come first.
+const maxFindings = 500
 
 // Preflight looks at all hosts of a run once and says what stands against it.
 func (a *Activities) Preflight(ctx context.Context, in plans.RunInput) (PreflightOut, error) {
@@ -19,7 +27,24 @@ func (a *Activities) Preflight(ctx context.Context, in plans.RunInput) (Prefligh
 	if err := ctx.Err(); err != nil {
 		return PreflightOut{}, err
 	}
-	return PreflightOut{Findings: plans.Readiness(in, views, pairs, time.Now())}, nil
+	out := PreflightOut{Findings: plans.Readiness(in, views, pairs, time.Now()), Good: goodSides(in, pairs)}
+	if more := len(out.Findings) - maxFindings; more > 0 {
+		out.Findings = append(out.Findings[:maxFindings:maxFindings], plans.Finding{Severity: plans.Info, Code: "more-findings",
+			Text: fmt.Sprintf("and %d more: lifeboat ready %s shows them all", more, in.Plan)})
+	}
+	return out, nil
+}
+
+func goodSides(in plans.RunInput, pairs []plans.Pair) map[string]plans.Side {
+	phases := plans.Phases(in.Operation, in.Reverse)
+	intent := plans.Intent{Operation: in.Operation, Reverse: in.Reverse, UpTo: phases[len(phases)-1]}
+	good := make(map[string]plans.Side, len(pairs))
+	for i := range pairs {
+		if side := plans.Next(intent, pairs[i].Source, pairs[i].Target).Good; side != "" {
+			good[pairs[i].ID] = side
+		}
+	}
+	return good
 }
 
 // NotifyIn is a message to people.
@@ -29,7 +54,8 @@ type NotifyIn struct {
 	To   []string `json:"to,omitempty"`
 }
 
-// Notify records a plan's notice where people and the journal see it.
+// Notify records a plan's notice where people and the journal see it. Run again
+// it adds nothing: the journal keeps the same text of the same run once.
 func (a *Activities) Notify(_ context.Context, in NotifyIn) error {
 	a.Log.Info("notice", "run", in.Run, "to", in.To, "text", in.Text)
 	return a.Journal.Note(in.Run, in.Text)

@@ -9,56 +9,69 @@ import (
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
-// gates asks each gate of the VM in turn, then lets it settle. A gate that does
-// not pass in its time holds the VM.
+// gates asks each gate of the VM in turn, then lets it settle.
 func (v *vmRun) gates(ctx workflow.Context) error {
 	for _, g := range v.in.VM.Gates {
-		for !v.settled {
-			out, err := v.gate(ctx, g)
-			if err != nil {
-				return err
-			}
-			if out.Passed {
-				v.report.Status.Doing = g.Text + ": passed"
-				break
-			}
-			held := plans.Decision{Kind: plans.Refuse, Good: plans.Target,
-				Why:    fmt.Sprintf("the gate did not pass in %s: %s (%s)", g.Within, g.Text, out.Detail),
-				Remedy: "look at the service in the guest; then retry, or skip the gate with a reason"}
-			if err := v.hold(ctx, plans.PhaseGates, held); err != nil {
-				return err
-			}
-			if v.waived {
-				v.waived = false
-				break
-			}
-			if v.stopping {
-				v.settleStopped(ctx)
-			}
-		}
-		if v.settled {
-			return nil
+		if err := v.gate(ctx, g); err != nil || v.settled {
+			return err
 		}
 	}
-	v.report.Status.GateText = ""
 	if settle := v.in.VM.Settle.D(); settle > 0 {
 		v.report.Status.Doing = "settling"
-		return workflow.Sleep(ctx, scaled(settle, v.in.Speed))
+		if _, err := workflow.AwaitWithTimeout(ctx, scaled(settle, v.in.Speed), func() bool { return v.stopping }); err != nil {
+			return err
+		}
+	}
+	if v.stopping {
+		v.settleStopped(ctx)
 	}
 	return nil
 }
 
-func (v *vmRun) gate(ctx workflow.Context, g plans.RunGate) (activities.GateOut, error) {
-	v.report.Status.GateText = "waiting for " + g.Text
-	v.report.Status.Doing = v.report.Status.GateText
-	v.tell(ctx)
+// gate asks one gate until it passes or is waived. One that does not pass in
+// its time holds the VM; stop ends the asking at once.
+func (v *vmRun) gate(ctx workflow.Context, g plans.RunGate) error {
+	defer func() { v.report.Status.GateText = "" }()
+	for !v.settled && !v.waived {
+		v.report.Status.GateText = "waiting for " + g.Text
+		v.report.Status.Doing = v.report.Status.GateText
+		v.tell(ctx)
+		out, err := v.askGate(ctx, g)
+		switch {
+		case err != nil:
+			return err
+		case v.stopping && !out.Passed:
+			v.settleStopped(ctx)
+			return nil
+		case out.Passed:
+			v.report.Status.Doing = g.Text + ": passed"
+			return nil
+		}
+		held := plans.Decision{Kind: plans.Refuse, Good: plans.Target,
+			Why:    fmt.Sprintf("the gate did not pass in %s: %s (%s)", g.Within, g.Text, out.Detail),
+			Remedy: "look at the service in the guest; then retry, or skip the gate with a reason"}
+		if err := v.hold(ctx, plans.PhaseGates, held); err != nil {
+			return err
+		}
+	}
+	v.waived = false
+	return nil
+}
+
+func (v *vmRun) askGate(ctx workflow.Context, g plans.RunGate) (out activities.GateOut, err error) {
+	ctx, cancel := workflow.WithCancel(ctx)
+	defer cancel()
 	within := scaled(g.Within.D(), v.in.Speed)
-	host := v.in.VM.TargetHost
-	var out activities.GateOut
-	err := workflow.ExecuteActivity(
+	asked := workflow.ExecuteActivity(
 		hostWork(ctx, v.in.Site, fmt.Sprintf("%s: %s", v.in.VM.Label, g.Text), within+readLimit),
 		activities.CheckGateName, activities.GateIn{
-			Run: v.in.Run, Host: host, VM: v.in.VM.ID, Gate: g, Within: within, Every: scaled(gateEvery, v.in.Speed),
-		}).Get(ctx, &out)
-	return out, err
+			Run: v.in.Run, Host: v.in.VM.TargetHost, VM: v.in.VM.ID, Gate: g, Within: within, Every: scaled(gateEvery, v.in.Speed),
+		})
+	if err := workflow.Await(ctx, func() bool { return asked.IsReady() || v.stopping }); err != nil {
+		return out, err
+	}
+	if !asked.IsReady() {
+		return activities.GateOut{Detail: "the run was stopped"}, nil
+	}
+	return out, asked.Get(ctx, &out)
 }

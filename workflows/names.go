@@ -20,11 +20,12 @@ const (
 	// StatusQuery answers with plans.RunStatus (of a RecoveryPlanRun).
 	StatusQuery = "status"
 
-	// Signals from parent to child: release, answer, pause, stop.
+	// Signals from parent to child: release, answer, pause, stop, leave out.
 	releaseSignal = "release"
 	answerSignal  = "answer"
 	pauseSignal   = "pause"
 	stopSignal    = "stop"
+	leaveSignal   = "leave"
 	// Signals from child to parent.
 	vmReportSignal    = "vm-report"
 	stageReportSignal = "stage-report"

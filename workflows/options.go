@@ -40,14 +40,29 @@ func ownWork(ctx workflow.Context, summary string) workflow.Context {
 // Waits that stand for something on a host or in a guest are divided by the
 // run's speed, which is 1 on real hosts.
 const (
-	pollEvery    = 4 * time.Second  // between two looks at something under way
+	pollEvery    = 4 * time.Second  // between two looks at something under way, at first
 	gateEvery    = 3 * time.Second  // between two questions of a gate
 	waitLimit    = 30 * time.Minute // for something under way, before a person is asked
 	operatorWait = 30 * time.Second // the lab operator's reaction
 )
 
-// unseenEvery is real time: it is about the wire, not about a guest.
-const unseenEvery = 5 * time.Second
+// pollMost is the longest pause between two looks at something under way. A
+// host that cannot be seen is looked for every unseenEvery at first and every
+// unseenMost at last; that is real time: it is about the wire, not about a
+// guest. A look is some eleven events, so a day of it is about 4,000 and two
+// weeks stay below the server's limit of 51,200.
+const (
+	pollMost    = 15 * time.Second
+	unseenEvery = 5 * time.Second
+	unseenMost  = 5 * time.Minute
+)
+
+// rhythm is how long to wait before the next look: a twentieth of what was
+// waited so far, between two bounds. What comes back is noticed after a
+// twentieth more of its absence, and the number of looks stays small.
+func rhythm(waited, least, most time.Duration) time.Duration {
+	return max(least, min(waited/20, most))
+}
 
 // scaled is a host's time in real time, never below a floor that keeps looks
 // at a host from becoming a storm.

@@ -34,7 +34,6 @@ func (p *planRun) person(ctx workflow.Context, i int) error {
 	if err := workflow.Await(ctx, func() bool { _, ok := p.replies[step.Number]; return ok || p.stopping }); err != nil {
 		return err
 	}
-	p.takeBack(step.Number, "")
 	reply, answered := p.replies[step.Number]
 	if !answered {
 		return nil
@@ -154,7 +153,9 @@ func (p *planRun) heard(ctx workflow.Context, r stageReport) {
 			continue
 		}
 		part := p.parts[i][r.Part]
-		part.off, part.up = r.Off, r.Up
+		if !part.ended {
+			part.off, part.up, part.held = r.Off, r.Up, r.Held
+		}
 	}
 	p.show(ctx)
 }
@@ -171,7 +172,7 @@ func (p *planRun) check(a plans.Answer) (plans.Answer, error) {
 		// Nobody has signed in there, and the record says so.
 		a.By, a.Via = "Web UI, not authenticated", "web-ui"
 	}
-	if p.ended || p.status.Verdict == plans.VerdictDone {
+	if !p.status.Ended.IsZero() {
 		return a, no("the run has ended: there is nothing to answer")
 	}
 	switch a.Choice {
@@ -272,6 +273,7 @@ func (p *planRun) accept(ctx workflow.Context, a plans.Answer) string {
 	}
 	if a.Step != 0 {
 		p.replies[a.Step] = a
+		p.takeBack(a.Step, "")
 		return fmt.Sprintf("Step %d: %s.", a.Step, a.Choice)
 	}
 	p.takeBack(0, a.VM)

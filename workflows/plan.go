@@ -23,6 +23,7 @@ type PlanRunInput struct {
 type stagePart struct {
 	future  workflow.ChildWorkflowFuture
 	off, up bool
+	held    bool // every VM that order waits for here waits for a person
 	ended   bool
 }
 
@@ -40,6 +41,8 @@ type planRun struct {
 	stopping bool
 	stopWhy  string
 	ended    bool
+	looked   bool // the hosts were looked at
+	good     map[string]plans.Side
 	// shown and mark are what the Web UI was told last.
 	shown, mark string
 }
@@ -59,7 +62,7 @@ func runPlan(ctx workflow.Context, in PlanRunInput) (plans.RunResult, error) {
 	}
 	p.conclude(ctx)
 	err := workflow.ExecuteActivity(ownWork(ctx, "keep the report"), activities.SaveReportName,
-		activities.ReportIn{Status: p.status, Input: p.in, Answers: p.answers}).Get(ctx, nil)
+		p.reportIn()).Get(ctx, nil)
 	if err != nil {
 		return plans.RunResult{}, err
 	}
@@ -79,7 +82,7 @@ func newPlanRun(ctx workflow.Context, in PlanRunInput) *planRun {
 		RunID: run.RunID, Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Plan: run.Plan, PlanHash: run.PlanHash,
 		Operation: run.Operation, From: run.From, To: run.To, StartedBy: run.StartedBy, Started: workflow.Now(ctx).UTC(),
 		Verdict: plans.VerdictRunning, Steps: len(run.Steps), LeftOut: run.LeftOut,
-		Summary: "looking at both sites", GoodCopy: "all at " + run.From,
+		Summary: "looking at both sites", GoodCopy: "not looked yet",
 	}
 	for _, s := range run.Steps {
 		st := plans.StepStatus{Number: s.Number, Name: s.Name, Kind: "stage", Verdict: plans.VerdictWaiting}
@@ -93,9 +96,18 @@ func newPlanRun(ctx workflow.Context, in PlanRunInput) *planRun {
 	}
 	for _, vm := range run.VMs() {
 		p.vmIndex[vm.ID] = len(p.status.VMs)
-		p.status.VMs = append(p.status.VMs, plans.VMStatus{ID: vm.ID, Label: vm.Label, Verdict: plans.VerdictRunning, Good: plans.Source})
+		p.status.VMs = append(p.status.VMs, plans.VMStatus{ID: vm.ID, Label: vm.Label, Step: stepOf(run, vm.ID), Verdict: plans.VerdictRunning})
 	}
 	return p
+}
+
+func stepOf(run plans.RunInput, id string) int {
+	for i := range run.Steps {
+		if slices.ContainsFunc(run.Steps[i].VMs, func(vm plans.RunVM) bool { return vm.ID == id }) {
+			return run.Steps[i].Number
+		}
+	}
+	return 0
 }
 
 // run takes the plan from its first step to its last.
@@ -154,7 +166,10 @@ func (p *planRun) preflight(ctx workflow.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	p.status.Findings = out.Findings
+	p.status.Findings, p.looked, p.good = out.Findings, true, out.Good
+	for i := range p.status.VMs {
+		p.status.VMs[i].Good = out.Good[p.status.VMs[i].ID]
+	}
 	for _, f := range out.Findings {
 		if f.Severity == plans.Blocker {
 			p.stopping, p.stopWhy = true, "the hosts are not ready"
@@ -177,15 +192,35 @@ func (p *planRun) begin(ctx workflow.Context, i int) {
 		part.future = workflow.ExecuteChildWorkflow(childCtx, StageRun, stageInput{
 			Run: p.in.RunID, Plan: p.in.Plan, Operation: p.in.Operation, Site: p.in.To, Reverse: p.in.Reverse, Limits: p.in.Limits,
 			Speed: p.in.Speed, LoseWrites: p.in.LoseWrites, Step: step.Number, Part: n, Name: step.Name, Parallel: step.Parallel,
-			VMs: vms, Parent: p.status.Workflow, Acts: len(p.status.VMs) <= smallRun, ReportEvery: every,
+			VMs: vms, Parent: p.status.Workflow, Acts: len(p.status.VMs) <= smallRun, ReportEvery: every, Good: p.goodOf(vms),
 		})
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			if err := part.future.Get(ctx, nil); err != nil {
 				workflow.GetLogger(ctx).Error("a stage ended with an error", "stage", step.Name, "error", err)
+				p.lose(vms)
 			}
 			part.ended, part.off, part.up = true, true, true
 		})
-		p.tell(ctx, part, releaseSignal, releaseTo{plans.PhaseReady})
+		p.tell(ctx, part, releaseSignal, releaseTo{Phase: plans.PhaseReady})
+	}
+}
+
+func (p *planRun) goodOf(vms []plans.RunVM) map[string]plans.Side {
+	good := map[string]plans.Side{}
+	for i := range vms {
+		if side, ok := p.good[vms[i].ID]; ok {
+			good[vms[i].ID] = side
+		}
+	}
+	return good
+}
+
+// lose is for VMs whose stage ended with an error: nobody watches them now.
+func (p *planRun) lose(vms []plans.RunVM) {
+	for i := range vms {
+		if vm := &p.status.VMs[p.vmIndex[vms[i].ID]]; vm.Verdict != plans.VerdictDone && !notUp(*vm) {
+			vm.Verdict, vm.Doing = plans.VerdictUnknown, "the stage ended with an error: look at the VM, and run the plan again"
+		}
 	}
 }
 
@@ -227,8 +262,8 @@ func (p *planRun) stagePass(ctx workflow.Context, i int, phase plans.Phase, thro
 	}
 	p.status.Summary = fmt.Sprintf("%s stage %s", map[plans.Phase]string{plans.PhaseShutdown: "shutting down", plans.PhaseStart: "starting"}[phase], step.Name)
 	p.show(ctx)
-	for _, part := range p.parts[i] {
-		p.tell(ctx, part, releaseSignal, releaseTo{phase})
+	if err := p.releaseParts(ctx, i, phase, through); err != nil {
+		return err
 	}
 	err := p.await(ctx, func() bool {
 		return !slices.ContainsFunc(p.parts[i], func(s *stagePart) bool { return !through(s) })
@@ -238,6 +273,52 @@ func (p *planRun) stagePass(ctx workflow.Context, i int, phase plans.Phase, thro
 		p.show(ctx)
 	}
 	return err
+}
+
+// releaseParts lets the parts of a stage go, as many at once as the stage's
+// limit allows VMs. A part in which only people can help holds no place.
+func (p *planRun) releaseParts(ctx workflow.Context, i int, phase plans.Phase, through func(*stagePart) bool) error {
+	parts := p.parts[i]
+	limit := p.in.Limits.Start
+	if phase == plans.PhaseShutdown {
+		limit = p.in.Limits.Shutdown
+	}
+	if own := p.in.Steps[i].Parallel; own > 0 && own < limit {
+		limit = own
+	}
+	places := max(1, min(limit, len(parts)))
+	for n, part := range parts {
+		free := func() bool {
+			busy := 0
+			for _, before := range parts[:n] {
+				if !through(before) && !before.held {
+					busy++
+				}
+			}
+			return busy < places
+		}
+		if err := p.await(ctx, free); err != nil || p.stopping {
+			return err
+		}
+		part.held = false
+		p.tell(ctx, part, releaseSignal, releaseTo{Phase: phase, LeftOut: p.missingFor(i), Beside: places})
+	}
+	return nil
+}
+
+// missingFor are the VMs that VMs of a step come after and that will not be up.
+func (p *planRun) missingFor(i int) []leftOut {
+	var out []leftOut
+	for _, vm := range p.in.Steps[i].VMs {
+		for _, id := range vm.After {
+			n, ok := p.vmIndex[id]
+			if !ok || !notUp(p.status.VMs[n]) || slices.ContainsFunc(out, func(l leftOut) bool { return l.ID == id }) {
+				continue
+			}
+			out = append(out, leftOut{ID: id, Label: p.status.VMs[n].Label})
+		}
+	}
+	return out
 }
 
 // await waits for a fact, or for stop.

@@ -29,6 +29,9 @@ type stageInput struct {
 	VMs        []plans.RunVM       `json:"vms"`
 	Parent     string              `json:"parent"`
 	Acts       bool                `json:"acts"`
+	// Good are the sides of the good copies by VM id, as the look before the
+	// run found them.
+	Good map[string]plans.Side `json:"good,omitempty"`
 	// ReportEvery spaces the reports of a very large run, whose history would
 	// grow too long otherwise.
 	ReportEvery time.Duration `json:"report_every"`
@@ -42,6 +45,9 @@ type stageReport struct {
 	// Off and Up are true when order needs to wait no longer for this part.
 	Off bool `json:"off"`
 	Up  bool `json:"up"`
+	// Held is true when every VM that order still waits for waits for a person:
+	// others may go on beside it.
+	Held bool `json:"held,omitempty"`
 }
 
 // stageVM is a VM of a stage: what it has said, and how far it may go.
@@ -50,6 +56,8 @@ type stageVM struct {
 	report vmReport
 	dirty  bool
 	future workflow.ChildWorkflowFuture
+	// own is a question of the stage, not of the VM's operation.
+	own *plans.Question
 	// released is the last phase let go; waived is true once a person decided
 	// to start it although a VM it comes after was left out.
 	released plans.Phase
@@ -67,16 +75,22 @@ type stageRun struct {
 	paused   bool
 	stopping bool
 	urgent   bool
+	// beside is how many parts of the stage go at once; missing are VMs of
+	// other stages that will not be up, by id.
+	beside  int
+	missing map[string]string
+	// told is what the run was told last of the stage as a whole.
+	told stageReport
 }
 
 // runStage is the workflow StageRun: it releases the phases of its VMs in
 // order, within the limits, and reports.
 func runStage(ctx workflow.Context, in stageInput) error {
-	s := &stageRun{in: in, index: map[string]int{}}
+	s := &stageRun{in: in, index: map[string]int{}, missing: map[string]string{}, beside: 1}
 	for i, vm := range in.VMs {
 		s.index[vm.ID] = i
 		s.vms = append(s.vms, &stageVM{vm: vm, report: vmReport{Status: plans.VMStatus{
-			ID: vm.ID, Label: vm.Label, Step: in.Step, Verdict: plans.VerdictRunning, Good: plans.Source,
+			ID: vm.ID, Label: vm.Label, Step: in.Step, Verdict: plans.VerdictRunning, Good: in.Good[vm.ID],
 		}}})
 	}
 	s.listen(ctx)
@@ -99,9 +113,9 @@ func runStage(ctx workflow.Context, in stageInput) error {
 
 // mark changes whenever something happened that may let a VM go on.
 func (s *stageRun) mark() string {
-	text := fmt.Sprint(s.goal, s.paused, s.stopping)
+	text := fmt.Sprint(s.goal, s.paused, s.stopping, s.beside)
 	for _, vm := range s.vms {
-		text += fmt.Sprint(vm.report.Off, vm.report.Up, vm.report.Status.Phase, vm.report.Status.Verdict, vm.ended, vm.lost, vm.waived)
+		text += fmt.Sprint(vm.report.Off, vm.report.Up, vm.report.Status.Phase, vm.report.Question == nil, vm.report.Status.Verdict, vm.ended, vm.lost, vm.waived)
 	}
 	return text
 }
@@ -121,7 +135,7 @@ func (s *stageRun) listen(ctx workflow.Context) {
 		sel.AddReceive(workflow.GetSignalChannel(ctx, releaseSignal), func(c workflow.ReceiveChannel, _ bool) {
 			var r releaseTo
 			c.Receive(ctx, &r)
-			s.goal = r.Phase
+			s.released(r)
 		})
 		sel.AddReceive(workflow.GetSignalChannel(ctx, vmReportSignal), func(c workflow.ReceiveChannel, _ bool) {
 			var r vmReport
@@ -153,9 +167,20 @@ func (s *stageRun) heard(r vmReport) {
 		return
 	}
 	vm := s.vms[i]
-	question := (r.Question == nil) != (vm.report.Question == nil)
-	s.urgent = s.urgent || question || r.Off != vm.report.Off || r.Up != vm.report.Up
+	s.urgent = s.urgent || (r.Question == nil) != (vm.report.Question == nil)
 	vm.report, vm.dirty = r, true
+}
+
+// released takes over how far the run lets the stage go. Signals may overtake
+// one another: only a later phase is news.
+func (s *stageRun) released(r releaseTo) {
+	if slices.Index(stageOrder, r.Phase) <= slices.Index(stageOrder, s.goal) {
+		return
+	}
+	s.goal, s.beside = r.Phase, max(1, r.Beside)
+	for _, m := range r.LeftOut {
+		s.missing[m.ID] = m.Label
+	}
 }
 
 // begin starts a VM's operation. When another one holds the VM, a person is
@@ -169,7 +194,7 @@ func (s *stageRun) begin(ctx workflow.Context, vm *stageVM) {
 	vm.future = workflow.ExecuteChildWorkflow(childCtx, VMOperation, vmInput{
 		Run: s.in.Run, Plan: s.in.Plan, Operation: s.in.Operation, Site: s.in.Site, Reverse: s.in.Reverse,
 		Limits: s.in.Limits, Speed: s.in.Speed, LoseWrites: s.in.LoseWrites, Step: s.in.Step, VM: vm.vm,
-		Parent: workflow.GetInfo(ctx).WorkflowExecution.ID, Acts: s.in.Acts,
+		Parent: workflow.GetInfo(ctx).WorkflowExecution.ID, Acts: s.in.Acts, Good: s.in.Good[vm.vm.ID],
 	})
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		if err := vm.future.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
@@ -179,11 +204,11 @@ func (s *stageRun) begin(ctx workflow.Context, vm *stageVM) {
 		var status plans.VMStatus
 		if err := vm.future.Get(ctx, &status); err != nil {
 			vm.report.Status.Verdict, vm.report.Status.Doing = plans.VerdictUnknown, "its operation ended with an error: "+err.Error()
-			vm.report.Off, vm.report.Up = true, true
+			vm.report.Off, vm.report.Up, vm.report.Question = true, true, nil
 		} else {
 			vm.report.Status, vm.report.Off, vm.report.Up, vm.report.Question = status, true, true, nil
 		}
-		vm.ended, vm.dirty, s.urgent = true, true, true
+		vm.ended, vm.dirty, vm.own = true, true, nil
 	})
 }
 
@@ -191,7 +216,7 @@ func (s *stageRun) loseVM(ctx workflow.Context, vm *stageVM, err error) {
 	vm.lost, vm.dirty, s.urgent = true, true, true
 	text := "its operation could not begin: " + err.Error()
 	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-		text = "another run is working on this VM (" + VMOperationID(vm.vm.ID) + ")"
+		text = "another run is working on this VM (" + VMOperationID(vm.vm.ID) + " in the Temporal Web UI; lifeboat runs lists them): wait until it has ended, then retry"
 	}
 	vm.report.Status.Verdict, vm.report.Status.Doing = plans.VerdictHeld, text
 	vm.report.Question = &plans.Question{
@@ -215,7 +240,7 @@ func (s *stageRun) answer(ctx workflow.Context, a plans.Answer) {
 		vm.ended, vm.lost, vm.report.Question = true, false, nil
 		vm.report.Off, vm.report.Up = true, true
 		vm.report.Status.Verdict, vm.report.Status.Doing = plans.VerdictSkipped, fmt.Sprintf("left out by %s: %s", a.By, a.Reason)
-	case vm.report.Question != nil && s.waitsForSkipped(vm):
+	case vm.report.Question == nil && vm.own != nil:
 		s.answerDependent(ctx, vm, a)
 	default:
 		s.send(ctx, vm, answerSignal, a)
@@ -225,12 +250,12 @@ func (s *stageRun) answer(ctx workflow.Context, a plans.Answer) {
 
 // answerDependent is for a VM whose predecessor was left out.
 func (s *stageRun) answerDependent(ctx workflow.Context, vm *stageVM, a plans.Answer) {
-	vm.report.Question, vm.report.Status.Verdict = nil, plans.VerdictRunning
+	vm.own, vm.waived = nil, true
 	if a.Choice == plans.ChoiceSkip {
-		s.send(ctx, vm, stopSignal, true)
-		return
+		// Nothing more is released to it: it ends.
+		vm.released = plans.PhaseReverse
+		s.send(ctx, vm, leaveSignal, fmt.Sprintf("left out with %s by %s: %s", s.skippedBefore(vm), a.By, a.Reason))
 	}
-	vm.waived = true
 }
 
 func (s *stageRun) send(ctx workflow.Context, vm *stageVM, signal string, value any) {
@@ -247,9 +272,11 @@ func (s *stageRun) stop(ctx workflow.Context) {
 		case vm.ended:
 		case vm.lost:
 			vm.ended, vm.report.Question = true, nil
-			vm.report.Off, vm.report.Up, vm.report.Status.Verdict = true, true, plans.VerdictRefused
+			vm.report.Off, vm.report.Up = true, true
+			vm.report.Status.Verdict, vm.report.Status.Doing = plans.VerdictRefused, "not begun: the run was stopped"
 			vm.dirty, s.urgent = true, true
 		default:
+			vm.own = nil
 			s.send(ctx, vm, stopSignal, true)
 		}
 	}
@@ -258,13 +285,14 @@ func (s *stageRun) stop(ctx workflow.Context) {
 // reportLoop tells the run what has changed: at once what order or people wait
 // for, the rest in batches.
 func (s *stageRun) reportLoop(ctx workflow.Context) {
+	s.told = s.whole()
 	dirty := func() bool { return s.urgent || slices.ContainsFunc(s.vms, func(vm *stageVM) bool { return vm.dirty }) }
 	for {
 		if workflow.Await(ctx, dirty) != nil {
 			return
 		}
-		if !s.urgent {
-			if _, err := workflow.AwaitWithTimeout(ctx, s.in.ReportEvery, func() bool { return s.urgent }); err != nil {
+		if !s.hurries() {
+			if _, err := workflow.AwaitWithTimeout(ctx, s.in.ReportEvery, s.hurries); err != nil {
 				return
 			}
 		}
@@ -274,15 +302,47 @@ func (s *stageRun) reportLoop(ctx workflow.Context) {
 	}
 }
 
-func (s *stageRun) flush(ctx workflow.Context) error {
+// hurries is true when people or the order of the run wait for the report.
+func (s *stageRun) hurries() bool {
+	now := s.whole()
+	return s.urgent || now.Off != s.told.Off || now.Up != s.told.Up || now.Held != s.told.Held
+}
+
+// whole is what the run is told of the stage as a whole.
+func (s *stageRun) whole() stageReport {
 	r := stageReport{Step: s.in.Step, Part: s.in.Part, Off: true, Up: true}
+	held, waits := 0, 0
 	for _, vm := range s.vms {
 		r.Off, r.Up = r.Off && vm.report.Off, r.Up && vm.report.Up
+		if s.goal == plans.PhaseShutdown && vm.report.Off || vm.report.Up {
+			continue
+		}
+		waits++
+		if vm.report.Question != nil || vm.own != nil {
+			held++
+		}
+	}
+	r.Held = waits > 0 && held == waits
+	return r
+}
+
+// full is a VM's report with the stage's own question about it.
+func (vm *stageVM) full() vmReport {
+	r := vm.report
+	if r.Question == nil && vm.own != nil {
+		r.Question, r.Status.Verdict, r.Status.Doing = vm.own, plans.VerdictHeld, vm.own.Text
+	}
+	return r
+}
+
+func (s *stageRun) flush(ctx workflow.Context) error {
+	r := s.whole()
+	s.told, s.urgent = r, false
+	for _, vm := range s.vms {
 		if vm.dirty {
-			r.Reports = append(r.Reports, vm.report)
+			r.Reports = append(r.Reports, vm.full())
 			vm.dirty = false
 		}
 	}
-	s.urgent = false
 	return workflow.SignalExternalWorkflow(ctx, s.in.Parent, "", stageReportSignal, r).Get(ctx, nil)
 }

@@ -16,12 +16,12 @@ func (s *stageRun) release(ctx workflow.Context) {
 		return
 	}
 	for _, vm := range s.vms {
-		if vm.ended || vm.lost {
+		if vm.ended || vm.lost || vm.own != nil {
 			continue
 		}
 		if next := s.allowed(ctx, vm); next != "" && next != vm.released {
 			vm.released = next
-			s.send(ctx, vm, releaseSignal, releaseTo{next})
+			s.send(ctx, vm, releaseSignal, releaseTo{Phase: next})
 		}
 	}
 }
@@ -64,15 +64,18 @@ func (s *stageRun) allowedCancel(ctx workflow.Context, vm *stageVM) plans.Phase 
 
 // reached is true when the run has released this phase for the stage.
 func (s *stageRun) reached(phase plans.Phase) bool {
-	order := []plans.Phase{plans.PhaseReady, plans.PhaseShutdown, plans.PhaseStart}
-	return slices.Index(order, s.goal) >= slices.Index(order, phase)
+	return slices.Index(stageOrder, s.goal) >= slices.Index(stageOrder, phase)
 }
+
+// stageOrder are the phases that a run releases for a stage.
+var stageOrder = []plans.Phase{plans.PhaseReady, plans.PhaseShutdown, plans.PhaseStart}
 
 func (s *stageRun) limit(standard int) int {
 	if s.in.Parallel > 0 && s.in.Parallel < standard {
-		return s.in.Parallel
+		standard = s.in.Parallel
 	}
-	return max(1, standard)
+	// Parts that go at once share the stage's limit.
+	return max(1, standard/s.beside)
 }
 
 // under is true when fewer VMs than the limit are in the phase. A held VM
@@ -121,48 +124,47 @@ func (s *stageRun) offFirst(vm *stageVM) bool {
 // one of them was left out, a person decides whether vm may start without it.
 func (s *stageRun) upFirst(ctx workflow.Context, vm *stageVM) bool {
 	for _, id := range vm.vm.After {
-		i, here := s.index[id]
-		if !here {
-			continue // an earlier stage: the run has waited for it
-		}
-		if !s.vms[i].report.Up {
+		// One that is not here is of an earlier stage: the run has waited for it.
+		if i, here := s.index[id]; here && !s.vms[i].report.Up {
 			return false
 		}
 	}
-	if !vm.waived && s.waitsForSkipped(vm) {
-		s.askDependent(ctx, vm)
+	if missing := s.skippedBefore(vm); missing != "" && !vm.waived {
+		s.askDependent(ctx, vm, missing)
 		return false
 	}
 	return true
 }
 
-// waitsForSkipped is true when a VM of this stage that vm comes after will not
-// be up.
-func (s *stageRun) waitsForSkipped(vm *stageVM) bool { return s.skippedBefore(vm) != "" }
-
+// skippedBefore is a VM that vm comes after and that will not be up, or "".
 func (s *stageRun) skippedBefore(vm *stageVM) string {
-	if vm.waived {
-		return ""
-	}
 	for _, id := range vm.vm.After {
-		if i, here := s.index[id]; here && s.vms[i].ended && s.vms[i].report.Status.Verdict != plans.VerdictDone {
+		if label := s.missing[id]; label != "" {
+			return label
+		}
+		if i, here := s.index[id]; here && notUp(s.vms[i].report.Status) {
 			return s.vms[i].vm.Label
 		}
 	}
 	return ""
 }
 
-func (s *stageRun) askDependent(ctx workflow.Context, vm *stageVM) {
-	if vm.report.Question != nil {
-		return
+// notUp is true for a VM that has ended otherwise than done.
+func notUp(vm plans.VMStatus) bool {
+	switch vm.Verdict {
+	case plans.VerdictSkipped, plans.VerdictStuck, plans.VerdictStopped, plans.VerdictRefused, plans.VerdictUnknown:
+		return true
+	default:
+		return false
 	}
-	missing := s.skippedBefore(vm)
-	vm.report.Status.Verdict = plans.VerdictHeld
-	vm.report.Status.Doing = fmt.Sprintf("comes after %s, which was left out", missing)
-	vm.report.Question = &plans.Question{
+}
+
+// askDependent asks whether a VM shall start without one it comes after.
+func (s *stageRun) askDependent(ctx workflow.Context, vm *stageVM, missing string) {
+	vm.own = &plans.Question{
 		VM: vm.vm.Label, VMID: vm.vm.ID, Since: workflow.Now(ctx).UTC(),
-		Text:    fmt.Sprintf("%s comes after %s, which was left out. Retry starts it all the same; skip leaves it out too.", vm.vm.Label, missing),
-		Choices: []plans.Choice{plans.ChoiceRetry, plans.ChoiceSkip}, SafeToWait: "Waiting loses no data.",
+		Text:    fmt.Sprintf("%s comes after %s, which is not up and will not be in this run. Retry starts it all the same; skip leaves it out too.", vm.vm.Label, missing),
+		Choices: []plans.Choice{plans.ChoiceRetry, plans.ChoiceSkip}, SafeToWait: "Waiting loses no data; what depends on this VM waits too.",
 	}
 	vm.dirty, s.urgent = true, true
 }

@@ -21,7 +21,7 @@ func (p *planRun) picture(ctx workflow.Context) plans.RunStatus {
 		s.Ended = time.Time{}
 		s.ETA, s.Critical = plans.Progress(s, p.in, workflow.Now(ctx).UTC())
 	}
-	return s
+	return sized(s)
 }
 
 // verdictNow is the verdict of a run on its way; an end stays.
@@ -50,11 +50,22 @@ func (p *planRun) conclude(ctx workflow.Context) {
 	s := &p.status
 	s.Ended = workflow.Now(ctx).UTC()
 	s.Waiting = nil
+	for i := range s.VMs {
+		if vm := &s.VMs[i]; vm.Verdict == plans.VerdictRunning || vm.Verdict == plans.VerdictHeld {
+			vm.Verdict, vm.Doing = plans.VerdictRefused, "not begun"
+			if vm.Changed {
+				vm.Verdict, vm.Doing = plans.VerdictUnknown, "its end was not seen: look at the VM"
+			}
+		}
+	}
 	n := countVerdicts(s.VMs)
 	s.Verdict = p.endVerdict(n)
 	switch s.Verdict {
 	case plans.VerdictDone:
 		s.Summary = fmt.Sprintf("%d of %d VMs done: %s at %s.", n.done, len(s.VMs), p.whereNow(), p.place())
+		if n.skipped > 0 {
+			s.Summary += fmt.Sprintf(" %d left out by a person.", n.skipped)
+		}
 	case plans.VerdictRefused:
 		s.Summary = "Not done: " + p.stopWhy + ". Nothing was changed."
 	case plans.VerdictStopped:
@@ -127,13 +138,29 @@ func (p *planRun) endVerdict(n verdictCount) plans.Verdict {
 
 // goodCopy says in words where the good copies are.
 func (p *planRun) goodCopy() string {
-	var target, source []string
+	if !p.looked {
+		return "not looked yet"
+	}
+	var target, source, unknown []string
 	for i := range p.status.VMs {
-		if vm := &p.status.VMs[i]; vm.Good == plans.Target {
+		switch vm := &p.status.VMs[i]; vm.Good {
+		case plans.Target:
 			target = append(target, vm.Label)
-		} else {
+		case plans.Source:
 			source = append(source, vm.Label)
+		default:
+			unknown = append(unknown, vm.Label)
 		}
+	}
+	if len(unknown) > 0 {
+		text := fmt.Sprintf("NOT KNOWN for %s: start neither copy by hand before you have looked at both.", some(unknown))
+		if len(target) > 0 {
+			text += fmt.Sprintf(" At %s: %s.", p.in.To, some(target))
+		}
+		if len(source) > 0 {
+			text += fmt.Sprintf(" At %s: %s.", p.in.From, some(source))
+		}
+		return text
 	}
 	switch {
 	case len(target) == 0:
@@ -213,24 +240,31 @@ func attributes(in plans.RunInput, s plans.RunStatus, waiting string) []temporal
 // details is the run in Markdown, for the Web UI.
 func details(s plans.RunStatus) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## %s — %s: %s → %s\n\n%s\n\n", strings.ToUpper(string(s.Verdict)), s.Operation, s.From, s.To, s.Summary)
-	fmt.Fprintf(&b, "Step %d of %d. Good copy: %s\n\n", s.Step, s.Steps, s.GoodCopy)
-	for _, q := range s.Waiting {
+	b.WriteString(fmt.Sprintf("## %s — %s: %s → %s\n\n%s\n\n", strings.ToUpper(string(s.Verdict)), s.Operation, s.From, s.To, s.Summary))
+	b.WriteString(fmt.Sprintf("Step %d of %d. Good copy: %s\n\n", s.Step, s.Steps, s.GoodCopy))
+	for i, q := range s.Waiting {
+		if i == shownQuestions {
+			b.WriteString(fmt.Sprintf("- and %d more\n", len(s.Waiting)-i))
+			break
+		}
 		about := fmt.Sprintf("step %d", q.Step)
 		if q.VM != "" {
 			about = q.VM
 		}
-		fmt.Fprintf(&b, "- **%s** waits: %s (answer with the Update %v)\n", markdown(about), markdown(q.Text), q.Choices)
+		b.WriteString(fmt.Sprintf("- **%s** waits: %s (answer with the Update %v)\n", markdown(about), markdown(q.Text), q.Choices))
 	}
 	if len(s.VMs) <= smallRun {
 		b.WriteString("\n| VM | state | phase | now |\n|---|---|---|---|\n")
 		for i := range s.VMs {
 			vm := &s.VMs[i]
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", markdown(vm.Label), vm.Verdict, vm.Phase, markdown(vm.Doing))
+			b.WriteString(fmt.Sprintf("| %s | %s | %s | %s |\n", markdown(vm.Label), vm.Verdict, vm.Phase, markdown(vm.Doing)))
 		}
 	}
 	return b.String()
 }
+
+// shownQuestions bounds the page: after a mishap on a host hundreds may wait.
+const shownQuestions = 20
 
 // markdown keeps a name from being read as markup.
 func markdown(text string) string {

@@ -27,11 +27,24 @@ type vmInput struct {
 	// Acts is false in very large runs: the journal has them, and the run's
 	// status would grow past what one message may hold.
 	Acts bool `json:"acts"`
+	// Good is the side of the good copy, as the look before the run found it.
+	Good plans.Side `json:"good,omitempty"`
 }
 
 // releaseTo lets a VM, or the VMs of a stage, go as far as a phase.
 type releaseTo struct {
 	Phase plans.Phase `json:"phase"`
+	// LeftOut are, for a stage, VMs of other stages that its VMs come after and
+	// that will not be up.
+	LeftOut []leftOut `json:"left_out,omitempty"`
+	// Beside is how many parts of the stage go at once: they share its limits.
+	Beside int `json:"beside,omitempty"`
+}
+
+// leftOut is a VM that will not be up in this run.
+type leftOut struct {
+	ID    string `json:"id"`
+	Label string `json:"label"`
 }
 
 // vmReport is a VM's state and, when it is held, what a person must answer.
@@ -54,12 +67,19 @@ type vmRun struct {
 	answers  []plans.Answer
 	settled  bool
 	waived   bool // the gate that holds was waived
+	// left is why this VM is left out together with one it comes after.
+	left string
+	// failedOver is true once this operation saw its own failover answered,
+	// mayHaveStarted from when it first asked for the start at the target.
+	failedOver, mayHaveStarted bool
+	// blind is since when a host cannot be seen, zero while both can.
+	blind time.Time
 }
 
 // operateVM is the workflow VMOperation.
 func operateVM(ctx workflow.Context, in vmInput) (plans.VMStatus, error) {
 	v := &vmRun{in: in, intent: plans.Intent{Operation: in.Operation, Reverse: in.Reverse, NICs: in.VM.NICs, LoseWrites: in.LoseWrites}}
-	v.report.Status = plans.VMStatus{ID: in.VM.ID, Label: in.VM.Label, Step: in.Step, Verdict: plans.VerdictRunning, Good: plans.Source}
+	v.report.Status = plans.VMStatus{ID: in.VM.ID, Label: in.VM.Label, Step: in.Step, Verdict: plans.VerdictRunning, Good: in.Good}
 	v.listen(ctx)
 	for _, phase := range plans.Phases(in.Operation, in.Reverse) {
 		if err := v.await(ctx, phase); err != nil {
@@ -88,7 +108,9 @@ func (v *vmRun) listen(ctx workflow.Context) {
 		s.AddReceive(workflow.GetSignalChannel(ctx, releaseSignal), func(c workflow.ReceiveChannel, _ bool) {
 			var r releaseTo
 			c.Receive(ctx, &r)
-			v.upTo = r.Phase
+			if v.order(r.Phase) > v.order(v.upTo) {
+				v.upTo = r.Phase
+			}
 		})
 		s.AddReceive(workflow.GetSignalChannel(ctx, answerSignal), func(c workflow.ReceiveChannel, _ bool) {
 			var a plans.Answer
@@ -98,6 +120,9 @@ func (v *vmRun) listen(ctx workflow.Context) {
 		s.AddReceive(workflow.GetSignalChannel(ctx, stopSignal), func(c workflow.ReceiveChannel, _ bool) {
 			c.Receive(ctx, nil)
 			v.stopping = true
+		})
+		s.AddReceive(workflow.GetSignalChannel(ctx, leaveSignal), func(c workflow.ReceiveChannel, _ bool) {
+			c.Receive(ctx, &v.left)
 		})
 		for {
 			s.Select(ctx)
@@ -111,21 +136,39 @@ func (v *vmRun) released(phase plans.Phase) bool {
 	if v.upTo == "" {
 		return false
 	}
-	order := plans.Phases(v.in.Operation, v.in.Reverse)
 	if phase == plans.PhaseReverse && v.upTo == plans.PhaseGates {
 		return true
 	}
-	return slices.Index(order, phase) <= slices.Index(order, v.upTo)
+	return v.order(phase) <= v.order(v.upTo)
+}
+
+// order is a phase's place in the operation, -1 for none. Signals may overtake
+// one another, so only a later phase counts as news.
+func (v *vmRun) order(phase plans.Phase) int {
+	return slices.Index(plans.Phases(v.in.Operation, v.in.Reverse), phase)
 }
 
 func (v *vmRun) await(ctx workflow.Context, phase plans.Phase) error {
-	if err := workflow.Await(ctx, func() bool { return v.released(phase) || v.stopping }); err != nil {
+	if err := workflow.Await(ctx, func() bool { return v.released(phase) || v.stopping || v.left != "" }); err != nil {
 		return err
 	}
-	if v.stopping && !v.mustFinish(phase) {
+	switch {
+	case v.stopping && !v.mustFinish(phase):
 		v.settleStopped(ctx)
+	case v.left != "" && !v.released(phase):
+		v.settleLeft(ctx)
 	}
 	return nil
+}
+
+// settleLeft is for a VM that a person left out because one it comes after is
+// missing. It may be moved by then, and is off on both sides.
+func (v *vmRun) settleLeft(ctx workflow.Context) {
+	words := v.left
+	if v.report.Status.Changed && v.in.Operation == plans.PlannedFailover {
+		words = fmt.Sprintf("moved to %s, not started: %s. To start it, run the plan again, or Start-VM on %s", v.in.VM.TargetHost, v.left, v.in.VM.TargetHost)
+	}
+	v.settle(ctx, plans.VerdictSkipped, words)
 }
 
 // mustFinish is true for reverse replication of a VM that runs at the target:
@@ -206,6 +249,9 @@ const maxRepeats = 3
 // advance repeats look, decide, act until the phase is done.
 func (v *vmRun) advance(ctx workflow.Context, phase plans.Phase) error {
 	v.intent.UpTo = phase
+	if v.intent.Operation == plans.PlannedFailover && v.order(phase) >= v.order(plans.PhaseStart) {
+		v.mayHaveStarted = true
+	}
 	began := workflow.Now(ctx)
 	done := 0
 	for !v.settled {
@@ -214,6 +260,9 @@ func (v *vmRun) advance(ctx workflow.Context, phase plans.Phase) error {
 			return err
 		}
 		d := out.Decision
+		if !d.Unseen {
+			v.sees()
+		}
 		switch d.Kind {
 		case plans.Done:
 			v.note(ctx, d)
@@ -242,6 +291,7 @@ func (v *vmRun) advance(ctx workflow.Context, phase plans.Phase) error {
 // step runs the activity Advance once.
 func (v *vmRun) step(ctx workflow.Context) (activities.AdvanceOut, error) {
 	var out activities.AdvanceOut
+	v.intent.NeverStarted = v.failedOver && !v.mayHaveStarted
 	within := v.in.Limits.ShutdownWithin.D()
 	err := workflow.ExecuteActivity(
 		hostWork(ctx, v.in.Site, fmt.Sprintf("%s: %s", v.in.VM.Label, v.intent.UpTo), actLimit),
@@ -251,10 +301,22 @@ func (v *vmRun) step(ctx workflow.Context) (activities.AdvanceOut, error) {
 	if err != nil {
 		return out, err
 	}
+	v.prove(out.Decision)
 	if out.Act != nil {
 		v.record(ctx, out)
 	}
 	return out, nil
+}
+
+// prove takes over what the two views say for certain, so that an act whose
+// answer got lost is not forgotten.
+func (v *vmRun) prove(d plans.Decision) {
+	s := &v.report.Status
+	s.Changed = s.Changed || d.Changed
+	s.Irreversible = s.Irreversible || d.NoWayBack
+	if d.Good != "" || d.Kind == plans.UnknownPair && !d.Unseen {
+		s.Good = d.Good
+	}
 }
 
 // record keeps an act in the status. Whatever was sent may have changed
@@ -271,6 +333,9 @@ func (v *vmRun) record(ctx workflow.Context, out activities.AdvanceOut) {
 			s.Changed = true
 		}
 		s.Irreversible = s.Irreversible || out.Decision.Irreversible
+		if out.Act.Verb == plans.VerbStartFailover && out.Act.Outcome == "done" {
+			v.failedOver = true
+		}
 	}
 	v.note(ctx, out.Decision)
 }
@@ -278,9 +343,6 @@ func (v *vmRun) record(ctx workflow.Context, out activities.AdvanceOut) {
 // note shows a decision to people when it says something new.
 func (v *vmRun) note(ctx workflow.Context, d plans.Decision) {
 	s := &v.report.Status
-	if d.Good != "" {
-		s.Good = d.Good
-	}
 	if s.Doing == d.Why {
 		return
 	}
@@ -293,11 +355,13 @@ func (v *vmRun) note(ctx workflow.Context, d plans.Decision) {
 // wait looks again after a while; too long a wait is for a person.
 func (v *vmRun) wait(ctx workflow.Context, phase plans.Phase, d plans.Decision, began *time.Time) error {
 	v.note(ctx, d)
-	if workflow.Now(ctx).Sub(*began) > scaled(waitLimit, v.in.Speed) {
+	waited := workflow.Now(ctx).Sub(*began)
+	if waited > scaled(waitLimit, v.in.Speed) {
 		d.Kind, d.Remedy = plans.Refuse, "look at the VM on its host, then retry"
 		d.Why = "this takes longer than it should: " + d.Why
 		*began = workflow.Now(ctx)
 		return v.hold(ctx, phase, d)
 	}
-	return workflow.Sleep(ctx, scaled(pollEvery, v.in.Speed))
+	_, err := workflow.AwaitWithTimeout(ctx, rhythm(waited, scaled(pollEvery, v.in.Speed), pollMost), func() bool { return v.stopping })
+	return err
 }

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -9,35 +10,66 @@ import (
 )
 
 // hold asks a person and follows the answer. When a host cannot be seen, the
-// operation looks again by itself and goes on once the host is back.
+// operation looks again by itself and goes on once the host is back; the
+// question stays one and the same meanwhile.
 func (v *vmRun) hold(ctx workflow.Context, phase plans.Phase, d plans.Decision) error {
-	s := &v.report.Status
-	s.Verdict, s.Doing, s.Remedy = plans.VerdictHeld, d.Why, d.Remedy
-	v.report.Question = &plans.Question{
-		VM: s.Label, VMID: s.ID, Text: d.Why, Since: workflow.Now(ctx).UTC(), Choices: v.choices(phase), SafeToWait: v.safeToWait(d),
+	now := workflow.Now(ctx).UTC()
+	since := now
+	if d.Unseen {
+		if v.blind.IsZero() {
+			v.blind = now
+		}
+		since = v.blind
+		d.Why = fmt.Sprintf("since %s UTC: %s", since.Format("2 Jan 15:04"), d.Why)
 	}
-	if d.Remedy != "" {
-		v.report.Question.Text += ". Do: " + d.Remedy
-	}
-	v.tell(ctx)
+	v.ask(ctx, phase, d, since)
 	ready := func() bool { return len(v.answers) > 0 || v.stopping }
 	if d.Unseen {
-		if _, err := workflow.AwaitWithTimeout(ctx, unseenEvery, ready); err != nil {
+		if _, err := workflow.AwaitWithTimeout(ctx, rhythm(now.Sub(since), unseenEvery, unseenMost), ready); err != nil {
 			return err
 		}
 	} else if err := workflow.Await(ctx, ready); err != nil {
 		return err
 	}
-	if len(v.answers) > 0 {
+	switch {
+	case len(v.answers) > 0:
 		answer := v.answers[0]
 		v.answers = v.answers[1:]
 		v.goOn()
 		return v.follow(ctx, phase, answer)
-	}
-	if !d.Unseen || v.stopping {
+	case v.stopping && v.mustFinish(phase):
+		v.settle(ctx, plans.VerdictStuck, "runs at "+v.in.VM.TargetHost+" and does not replicate back: "+d.Why)
+	case v.stopping:
 		v.goOn()
 	}
 	return nil
+}
+
+// ask puts the question, and tells when it is another one than before.
+func (v *vmRun) ask(ctx workflow.Context, phase plans.Phase, d plans.Decision, since time.Time) {
+	s := &v.report.Status
+	q := plans.Question{VM: s.Label, VMID: s.ID, Text: d.Why, Since: since, Choices: v.choices(phase), SafeToWait: v.safeToWait(d)}
+	if d.Remedy != "" {
+		q.Text += ". Do: " + d.Remedy
+	}
+	if v.pastBringBack() {
+		q.Text += fmt.Sprintf(". To give up what was written at %s: stop the run, then lifeboat cancel %s --lose-writes", v.in.VM.TargetHost, v.in.Plan)
+	}
+	s.Verdict, s.Doing, s.Remedy = plans.VerdictHeld, d.Why, d.Remedy
+	if old := v.report.Question; old != nil && old.Text == q.Text && old.Since.Equal(since) {
+		return
+	}
+	v.report.Question = &q
+	v.tell(ctx)
+}
+
+// sees takes back what was asked because a host could not be seen.
+func (v *vmRun) sees() {
+	if v.blind.IsZero() {
+		return
+	}
+	v.blind = time.Time{}
+	v.goOn()
 }
 
 // goOn takes the question back: it was answered, or has answered itself.
@@ -52,14 +84,25 @@ func (v *vmRun) choices(phase plans.Phase) []plans.Choice {
 		c = append(c, plans.ChoiceTurnOff)
 	}
 	c = append(c, plans.ChoiceSkip)
-	if v.in.Operation == plans.PlannedFailover && !v.report.Status.Irreversible && v.report.Status.Changed {
+	if v.intent.Operation == plans.PlannedFailover && v.report.Status.Changed && !v.report.Status.Irreversible && !v.mayHaveStarted {
 		c = append(c, plans.ChoiceBringBack)
 	}
 	return c
 }
 
+// pastBringBack is true for a VM that may have run at the target: taking it
+// back loses what was written there, which an answer to a held VM must not do
+// in passing.
+func (v *vmRun) pastBringBack() bool {
+	return v.intent.Operation == plans.PlannedFailover && v.mayHaveStarted && !v.report.Status.Irreversible
+}
+
 func (v *vmRun) safeToWait(d plans.Decision) string {
-	switch d.Good {
+	good := d.Good
+	if d.Unseen {
+		good = v.report.Status.Good // as last seen
+	}
+	switch good {
 	case plans.Source:
 		return fmt.Sprintf("Waiting loses no data. Good copy: %s.", v.in.VM.SourceHost)
 	case plans.Target:
@@ -99,12 +142,10 @@ func (v *vmRun) skippedVerdict() plans.Verdict {
 	return plans.VerdictSkipped
 }
 
-// bringBack takes this VM back to where it was, through the same table.
+// bringBack takes this VM back to where it was, through the same table. It is
+// offered only while this operation has not started the copy at the target.
 func (v *vmRun) bringBack(ctx workflow.Context, a plans.Answer) error {
 	v.intent.Operation = plans.Cancel
-	// A person who brings back a VM that runs at the target has been told
-	// that its writes there are lost.
-	v.intent.LoseWrites = v.intent.LoseWrites || a.Choice == plans.ChoiceBringBack
 	if err := v.advance(ctx, plans.PhaseStart); err != nil || v.settled {
 		return err
 	}

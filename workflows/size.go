@@ -1,0 +1,71 @@
+package workflows
+
+import (
+	"github.com/lifeboat-dr/lifeboat/activities"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// One message to or from the server may hold 2 MB. A run of up to smallRun VMs
+// keeps everything; of a larger one the journal has the acts, and its status
+// and report carry what a VM needs to be found and its times to be counted.
+
+// words bounds what a large run says of one VM.
+const words = 160
+
+// sized is a status that fits into one message.
+func sized(s plans.RunStatus) plans.RunStatus {
+	if len(s.VMs) <= smallRun {
+		return s
+	}
+	vms := make([]plans.VMStatus, len(s.VMs))
+	for i, vm := range s.VMs {
+		vm.Times, vm.Acts = nil, nil
+		vm.Doing, vm.Remedy, vm.GateText = cut(vm.Doing), cut(vm.Remedy), ""
+		vms[i] = vm
+	}
+	s.VMs = vms
+	if len(s.Waiting) > smallRun {
+		s.Waiting = s.Waiting[:smallRun]
+	}
+	return s
+}
+
+// reportIn is what the report is made from.
+func (p *planRun) reportIn() activities.ReportIn {
+	in := activities.ReportIn{Status: p.status, Input: p.in, Answers: p.answers}
+	if len(p.status.VMs) <= smallRun {
+		return in
+	}
+	in.Status = sized(p.status)
+	for i := range in.Status.VMs {
+		in.Status.VMs[i].Times = counted(p.status.VMs[i].Times)
+	}
+	in.Input.Steps = make([]plans.RunStep, len(p.in.Steps))
+	for i, step := range p.in.Steps {
+		vms := make([]plans.RunVM, len(step.VMs))
+		for j, vm := range step.VMs {
+			vms[j] = plans.RunVM{ID: vm.ID, Label: vm.Label, SourceHost: vm.SourceHost, TargetHost: vm.TargetHost}
+		}
+		step.VMs = vms
+		in.Input.Steps[i] = step
+	}
+	return in
+}
+
+// counted are the times that downtime and the time to recover are made of.
+func counted(times []plans.PhaseTime) []plans.PhaseTime {
+	var kept []plans.PhaseTime
+	for _, t := range times {
+		if t.Phase == plans.PhaseShutdown || t.Phase == plans.PhaseGates {
+			kept = append(kept, t)
+		}
+	}
+	return kept
+}
+
+func cut(text string) string {
+	if runes := []rune(text); len(runes) > words {
+		return string(runes[:words]) + "..."
+	}
+	return text
+}
