@@ -52,7 +52,7 @@ function LbAct($id, $r) {
         }
         LbSay START $id @{utc = LbUtc}
         $a = $true
-        $j = LbJson (& $f @named)
+        $j = LbJson (& $f @n)
         if (-not $j) { $j = 'null' }
         LbEnd done ",`"result`":$j"
     } catch {
