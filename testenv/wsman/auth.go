@@ -24,7 +24,7 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, c *connect
 		return c.user, true
 	case strings.EqualFold(scheme, "Basic") && secure:
 		if name, password, is := r.BasicAuth(); is {
-			if want, known := s.password("", name); known && subtle.ConstantTimeCompare([]byte(want), []byte(password)) == 1 {
+			if want, known := s.password("", name); known && samePassword(want, password) {
 				return strings.ToLower(name), true
 			}
 		}
@@ -37,6 +37,18 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request, c *connect
 	}
 	s.deny(w, r, "")
 	return "", false
+}
+
+// samePassword takes what was sent as UTF-8 or as Latin-1: RFC 7617 leaves the
+// encoding open and Python's clients use the latter.
+func samePassword(want, sent string) bool {
+	var wide []rune
+	for _, b := range []byte(sent) {
+		wide = append(wide, rune(b))
+	}
+	utf8 := subtle.ConstantTimeCompare([]byte(want), []byte(sent))
+	latin := subtle.ConstantTimeCompare([]byte(want), []byte(string(wide)))
+	return utf8|latin == 1
 }
 
 func (s *Server) negotiate(w http.ResponseWriter, r *http.Request, c *connection, body, token []byte) (string, bool) {

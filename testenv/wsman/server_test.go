@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"io"
 	"math/big"
@@ -48,6 +49,11 @@ func (p *echoProcess) Kill() { p.once.Do(func() { p.exited(1) }) }
 
 func start(ctx context.Context, line string, stdout, stderr io.Writer, h Handle, exited func(uint32)) Process {
 	p := &echoProcess{out: stdout, exited: exited}
+	// Ansible wraps every command.
+	if _, code, ok := strings.Cut(line, "-EncodedCommand "); ok {
+		script, _ := base64.StdEncoding.DecodeString(code)
+		line = fromUTF16(script)
+	}
 	word, rest, _ := strings.Cut(line, " ")
 	switch word {
 	case "hostname":
