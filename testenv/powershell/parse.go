@@ -1,0 +1,426 @@
+package powershell
+
+import "strings"
+
+// parse reads a whole script.
+func parse(text string) (b *block, err error) {
+	p := newScanner(text)
+	defer func() {
+		if r := recover(); r != nil {
+			e, ok := r.(*ParseError)
+			if !ok {
+				panic(r)
+			}
+			b, err = nil, e
+		}
+	}()
+	b = p.blockBody(0)
+	if !p.end() {
+		p.fail("%q has no partner", string(p.peek()))
+	}
+	return b, nil
+}
+
+// outside are keywords of PowerShell that the subset leaves out.
+var outside = map[string]bool{
+	"begin": true, "process": true, "end": true, "dynamicparam": true, "class": true, "enum": true, "using": true,
+	"workflow": true, "trap": true, "data": true, "filter": true, "configuration": true, "parallel": true,
+	"sequence": true, "inlinescript": true, "define": true, "from": true, "var": true, "clean": true,
+}
+
+// blockBody reads param() and statements up to closer, which it leaves.
+func (p *scanner) blockBody(closer rune) *block {
+	p.enter()
+	defer p.leave()
+	b := &block{line: p.here()}
+	p.ends()
+	start := p.pos
+	for p.peek() == '[' { // [CmdletBinding()] before param
+		name, values := p.attribute()
+		if values == nil {
+			p.pos = start
+			break
+		}
+		if !strings.EqualFold(name, "CmdletBinding") && !strings.EqualFold(name, "OutputType") {
+			p.fail("the attribute [%s()]", name)
+		}
+		b.advanced = b.advanced || strings.EqualFold(name, "CmdletBinding")
+		p.ends()
+	}
+	if p.takeWord("param") {
+		p.parameters(b)
+	}
+	for p.ends(); !p.end() && p.peek() != closer; p.ends() {
+		b.body = append(b.body, p.statement())
+		p.spaces()
+		if c := p.peek(); !p.end() && c != '\n' && c != ';' && c != closer && !p.closed() {
+			p.fail("%q cannot follow here", string(c))
+		}
+	}
+	return b
+}
+
+// closed tells that the latest statement ended with its own brace, after which
+// another may follow on the same line.
+func (p *scanner) closed() bool {
+	for i := p.pos - 1; i >= 0; i-- {
+		if c := p.text[i]; c != ' ' && c != '\t' {
+			return c == '}'
+		}
+	}
+	return false
+}
+
+// braces reads { statements }.
+func (p *scanner) braces() *block {
+	p.lines()
+	p.expect("{")
+	b := p.blockBody('}')
+	p.expect("}")
+	return b
+}
+
+func (p *scanner) statement() node {
+	p.enter()
+	defer p.leave()
+	at := p.here()
+	word := p.keyword()
+	if outside[word] {
+		p.fail("the keyword %s", word)
+	}
+	switch word {
+	case "function":
+		return p.function()
+	case "if":
+		return p.ifStatement()
+	case "foreach":
+		return p.foreachStatement()
+	case "while", "do", "for":
+		return p.loopStatement(word)
+	case "switch":
+		return p.switchStatement()
+	case "try":
+		return p.tryStatement()
+	case "throw", "return", "exit":
+		p.takeWord(word)
+		p.spaces()
+		n := &leave{line: at, kind: word}
+		if !p.stops() {
+			n.value = p.pipeline()
+		}
+		return n
+	case "break", "continue":
+		p.takeWord(word)
+		p.spaces()
+		if !p.stops() {
+			p.fail("a label after %s", word)
+		}
+		return &leave{line: at, kind: word}
+	}
+	return p.pipeline()
+}
+
+// stops tells that a statement ends here.
+func (p *scanner) stops() bool {
+	return p.end() || strings.ContainsRune("\n;})", p.peek())
+}
+
+func (p *scanner) function() node {
+	at, start := p.here(), p.pos
+	p.takeWord("function")
+	p.spaces()
+	name := p.commandWord()
+	if name == "" {
+		p.fail("a function without a name")
+	}
+	p.lines()
+	b := &block{line: p.here()}
+	var inline []parameter
+	if p.peek() == '(' {
+		p.parameters(b)
+		inline = b.params
+	}
+	body := p.braces()
+	if inline != nil {
+		body.params, body.advanced = inline, body.advanced || b.advanced
+	}
+	return &function{line: at, name: name, body: body, text: string(p.text[start:p.pos])}
+}
+
+func (p *scanner) condition() node {
+	p.lines()
+	p.expect("(")
+	p.lines()
+	n := p.pipeline()
+	p.lines()
+	p.expect(")")
+	return n
+}
+
+func (p *scanner) ifStatement() node {
+	n := &ifNode{line: p.here()}
+	p.takeWord("if")
+	n.conditions = append(n.conditions, p.condition())
+	n.bodies = append(n.bodies, p.braces())
+	for {
+		back := p.pos
+		p.lines()
+		switch {
+		case p.takeWord("elseif"):
+			n.conditions = append(n.conditions, p.condition())
+			n.bodies = append(n.bodies, p.braces())
+		case p.takeWord("else"):
+			n.otherwise = p.braces()
+			return n
+		default:
+			p.pos = back
+			return n
+		}
+	}
+}
+
+func (p *scanner) foreachStatement() node {
+	n := &foreach{line: p.here()}
+	p.takeWord("foreach")
+	p.lines()
+	if p.peek() != '(' {
+		p.fail("foreach without (")
+	}
+	p.expect("(")
+	p.lines()
+	if p.peek() != '$' {
+		p.fail("foreach without a variable")
+	}
+	v, ok := p.variable().(*variable)
+	if !ok {
+		p.fail("foreach without a plain variable")
+	}
+	n.name = v.name
+	p.lines()
+	if !p.takeWord("in") {
+		p.fail("foreach without in")
+	}
+	p.lines()
+	n.over = p.pipeline()
+	p.lines()
+	p.expect(")")
+	n.body = p.braces()
+	return n
+}
+
+func (p *scanner) loopStatement(word string) node {
+	n := &loop{line: p.here()}
+	p.takeWord(word)
+	switch word {
+	case "while":
+		n.condition = p.condition()
+		n.body = p.braces()
+	case "do":
+		n.after = true
+		n.body = p.braces()
+		p.lines()
+		n.until = p.takeWord("until")
+		if !n.until && !p.takeWord("while") {
+			p.fail("do without while or until")
+		}
+		n.condition = p.condition()
+	case "for":
+		p.lines()
+		p.expect("(")
+		for i, part := range []*node{&n.first, &n.condition, &n.step} {
+			p.lines()
+			if p.peek() != ';' && p.peek() != ')' {
+				*part = p.pipeline()
+			}
+			p.lines()
+			if i < 2 {
+				p.expect(";")
+			}
+		}
+		p.expect(")")
+		n.body = p.braces()
+	}
+	return n
+}
+
+func (p *scanner) switchStatement() node {
+	n := &switchNode{line: p.here()}
+	p.takeWord("switch")
+	p.spaces()
+	if p.peek() == '-' {
+		p.fail("an option of switch")
+	}
+	n.subject = p.condition()
+	p.lines()
+	p.expect("{")
+	for p.ends(); p.peek() != '}'; p.ends() {
+		if p.takeWord("default") {
+			n.last = p.braces()
+			continue
+		}
+		n.cases = append(n.cases, p.commandArgument())
+		n.bodies = append(n.bodies, p.braces())
+	}
+	p.expect("}")
+	return n
+}
+
+func (p *scanner) tryStatement() node {
+	n := &try{line: p.here()}
+	p.takeWord("try")
+	n.body = p.braces()
+	for {
+		back := p.pos
+		p.lines()
+		switch {
+		case p.takeWord("catch"):
+			c := catch{}
+			for p.lines(); p.take("["); p.lines() {
+				c.types = append(c.types, p.typeWord())
+				p.expect("]")
+				p.lines()
+				p.take(",")
+			}
+			c.body = p.braces()
+			n.catches = append(n.catches, c)
+			continue
+		case p.takeWord("finally"):
+			n.finally = p.braces()
+			return n
+		}
+		p.pos = back
+		if n.catches == nil {
+			p.fail("try without catch or finally")
+		}
+		return n
+	}
+}
+
+// parameters reads ( [type]$name = value, … ).
+func (p *scanner) parameters(b *block) {
+	p.lines()
+	p.expect("(")
+	for p.lines(); p.peek() != ')'; p.lines() {
+		param := parameter{position: -1}
+		for p.peek() == '[' {
+			p.parameterBracket(b, &param)
+			p.lines()
+		}
+		if p.peek() != '$' {
+			p.fail("a parameter without a variable")
+		}
+		v, ok := p.variable().(*variable)
+		if !ok {
+			p.fail("a parameter without a plain variable")
+		}
+		param.name = v.name
+		p.lines()
+		if p.take("=") {
+			p.lines()
+			param.value = p.expression()
+			p.lines()
+		}
+		b.params = append(b.params, param)
+		if !p.take(",") {
+			break
+		}
+	}
+	p.lines()
+	p.expect(")")
+}
+
+func (p *scanner) parameterBracket(b *block, param *parameter) {
+	name, values := p.attribute()
+	if values == nil {
+		param.typ = name
+		return
+	}
+	switch strings.ToLower(name) {
+	case "parameter":
+		b.advanced = true
+		p.parameterAttribute(values, param)
+	case "alias":
+		param.aliases = append(param.aliases, values[""]...)
+	case "validateset":
+		param.set = append(param.set, values[""]...)
+	case "allownull", "allowemptystring", "allowemptycollection":
+	default:
+		p.fail("the attribute [%s()]", name)
+	}
+}
+
+func (p *scanner) parameterAttribute(values map[string][]string, param *parameter) {
+	for _, key := range sortedNames(values) {
+		said := ""
+		if len(values[key]) > 0 {
+			said = values[key][0]
+		}
+		yes := said == "" || strings.EqualFold(said, "True") || said == "1"
+		switch key {
+		case "":
+		case "mandatory":
+			param.mandatory = yes
+		case "position":
+			param.position = int(toLong(said))
+		case "valuefrompipeline":
+			if yes {
+				param.pipeline += "value"
+			}
+		case "valuefrompipelinebypropertyname":
+			if yes {
+				param.pipeline += "property"
+			}
+		case "helpmessage":
+		default:
+			p.fail("%s in [Parameter()]", key)
+		}
+	}
+}
+
+// attribute reads [Name(values)] or [type]; values is nil for a type. Values
+// without a name are under "".
+func (p *scanner) attribute() (string, map[string][]string) {
+	p.expect("[")
+	name := p.typeWord()
+	p.spaces()
+	if p.take("]") {
+		return name, nil
+	}
+	values := map[string][]string{}
+	p.expect("(")
+	for p.lines(); p.peek() != ')'; p.lines() {
+		key, back := "", p.pos
+		if wordStart(p.peek()) {
+			key = strings.ToLower(p.word())
+			p.spaces()
+			switch {
+			case p.take("="):
+				p.spaces()
+			case p.peek() == ',' || p.peek() == ')':
+				values[key] = []string{}
+				p.take(",")
+				continue
+			default:
+				p.pos, key = back, ""
+			}
+		}
+		x := p.binaryExpression(1)
+		switch x := x.(type) {
+		case *literal:
+			values[key] = append(values[key], toString(x.value))
+		case *variable:
+			values[key] = append(values[key], x.name)
+		default:
+			p.fail("a computed value in an attribute")
+		}
+		p.lines()
+		if !p.take(",") {
+			break
+		}
+	}
+	p.lines()
+	p.expect(")")
+	p.spaces()
+	p.expect("]")
+	return name, values
+}
