@@ -75,7 +75,7 @@ func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		fmt.Fprintf(w, soapHead, id, text)
 	}
-	if p.intercept != nil && action != "Send" && p.intercept(action, w) {
+	if action != "Send" && p.caught(action, w) {
 		return
 	}
 	switch action {
@@ -98,7 +98,7 @@ func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for line := range strings.Lines(string(input)) {
 			p.line(shell, strings.TrimSpace(line))
 		}
-		if p.intercept != nil && p.intercept(action, w) {
+		if p.caught(action, w) {
 			return
 		}
 		reply(200, `<rsp:SendResponse/>`)
@@ -112,6 +112,25 @@ func (p *peer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.mu.Unlock()
 		reply(200, "")
 	}
+}
+
+func (p *peer) catch(f func(string, http.ResponseWriter) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.intercept = f
+}
+
+func (p *peer) caught(action string, w http.ResponseWriter) bool {
+	p.mu.Lock()
+	f := p.intercept
+	p.mu.Unlock()
+	return f != nil && f(action, w)
+}
+
+func (p *peer) seen() (runs int, overlap bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.runs, p.overlap
 }
 
 func (p *peer) receive(ctx context.Context, w http.ResponseWriter, shell, id string, reply func(int, string)) {
@@ -128,7 +147,7 @@ func (p *peer) receive(ctx context.Context, w http.ResponseWriter, shell, id str
 		}
 		p.mu.Unlock()
 		if known {
-			if p.intercept != nil && p.intercept("Received", w) {
+			if p.caught("Received", w) {
 				return
 			}
 			reply(200, `<rsp:ReceiveResponse><rsp:Stream Name="stdout">`+base64.StdEncoding.EncodeToString(data)+`</rsp:Stream></rsp:ReceiveResponse>`)
@@ -281,11 +300,12 @@ func TestLostAnswers(t *testing.T) {
 			h := start(t, p)
 			_, err := h.Run(t.Context(), act("a"))
 			require.NoError(t, err)
-			p.intercept = once(action, reset)
+			p.catch(once(action, reset))
 			a, err := h.Run(t.Context(), act("a"))
 			require.NoError(t, err)
 			require.Equal(t, hyperv.OutcomeDone, a.Outcome)
-			require.Equal(t, 2, p.runs, "never told twice")
+			runs, _ := p.seen()
+			require.Equal(t, 2, runs, "never told twice")
 		})
 	}
 }
@@ -301,7 +321,8 @@ func TestSilentHost(t *testing.T) {
 	require.ErrorAs(t, err, &none)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Less(t, time.Since(began), 1500*time.Millisecond)
-	require.Equal(t, 1, p.runs)
+	runs, _ := p.seen()
+	require.Equal(t, 1, runs)
 }
 
 func TestRefusals(t *testing.T) {
@@ -338,12 +359,12 @@ func TestShellGoneIsOpenedAnew(t *testing.T) {
 	h := start(t, p)
 	_, err := h.Run(t.Context(), act("a"))
 	require.NoError(t, err)
-	p.intercept = once("Receive", func(w http.ResponseWriter) bool {
+	p.catch(once("Receive", func(w http.ResponseWriter) bool {
 		w.Header().Set("Content-Type", soapType)
 		w.WriteHeader(500)
 		fmt.Fprintf(w, soapHead, "", faultBody(faultNoShell))
 		return true
-	})
+	}))
 	require.Eventually(t, func() bool { _, err := h.Run(t.Context(), act("a")); return err == nil && h.Stats().Sessions == 2 }, 5*time.Second, 10*time.Millisecond)
 }
 
@@ -360,8 +381,9 @@ func TestSerialPerVM(t *testing.T) {
 		})
 	}
 	all.Wait()
-	require.False(t, p.overlap)
-	require.Equal(t, 20, p.runs)
+	runs, overlap := p.seen()
+	require.False(t, overlap)
+	require.Equal(t, 20, runs)
 }
 
 func TestCancelIsQuickAndNothingLeaks(t *testing.T) {
