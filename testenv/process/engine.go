@@ -2,41 +2,42 @@ package process
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"time"
 )
 
-// Engine is a real PowerShell that runs command lines in place of the
-// interpreter, with the stand-in Hyper-V module.
+// Engine is a real PowerShell that plays powershell.exe.
 type Engine struct {
-	// Path is the program; Env is added to the environment.
+	// Path is the program.
 	Path string
-	Env  []string
+	// Env is added to the environment, "NAME=value".
+	Env []string
 }
 
-// start runs the engine as a child and returns what kills it.
-func (e *Engine) start(ctx context.Context, args []string, in *queue, stdout, stderr io.Writer, exited func(uint32)) (kill func()) {
-	cmd := exec.CommandContext(ctx, e.Path, args...)
-	cmd.Env = append(os.Environ(), e.Env...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, stdout, stderr
-	if err := cmd.Start(); err != nil {
-		_, _ = io.WriteString(stderr, err.Error()+"\r\n")
-		go exited(1)
-		return func() {}
+// engine runs the real PowerShell as a child.
+func (r *run) engine(ctx context.Context, script string) uint32 {
+	c := exec.CommandContext(ctx, r.host.Engine.Path, "-NoLogo", "-NoProfile", "-NonInteractive", "-OutputFormat", "Text", "-EncodedCommand", encode(script))
+	c.Env = append(os.Environ(), r.host.Engine.Env...)
+	c.Stdout, c.Stderr = r.stdout, r.stderr
+	c.WaitDelay = 2 * time.Second // grandchildren may hold the pipes
+	in, err := c.StdinPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		fmt.Fprintf(r.stderr, "the PowerShell engine did not start: %v\r\n", err)
+		return 1
 	}
 	go func() {
-		err := cmd.Wait()
-		var ended *exec.ExitError
-		switch {
-		case err == nil:
-			exited(0)
-		case errors.As(err, &ended) && ended.ExitCode() >= 0:
-			exited(uint32(ended.ExitCode()))
-		default:
-			exited(1)
-		}
+		io.Copy(in, r.process.stdin)
+		in.Close()
 	}()
-	return func() { _ = cmd.Process.Kill() }
+	err = c.Wait()
+	if code := c.ProcessState.ExitCode(); code >= 0 {
+		return uint32(code)
+	}
+	return 1
 }

@@ -3,50 +3,63 @@ package process
 import (
 	"context"
 	"sync"
-	"time"
 )
 
-// Mutexes are the named mutexes of one host. A holder that dies frees its
-// mutex; the next one to take it gets it as abandoned, which counts as taken.
+// owner is a process as a holder of mutexes.
+type owner struct{ _ byte }
+
+// Mutexes are the named mutexes of one host. A mutex whose holder is killed is
+// abandoned: the next one waiting has it.
+// Microsoft: System.Threading.Mutex (AbandonedMutexException).
 type Mutexes struct {
 	mu   sync.Mutex
-	held map[string]chan struct{} // closed when it is free again
+	held map[string]*holding
 }
 
-// NewMutexes returns a host's mutexes, all free.
-func NewMutexes() *Mutexes { return &Mutexes{held: map[string]chan struct{}{}} }
+type holding struct {
+	by   *owner
+	free chan struct{}
+}
 
-// take waits for a mutex at most for a while. It is freed by release, or when
-// the holder's process is killed.
-func (m *Mutexes) take(ctx context.Context, name string, within time.Duration) (release func(), ok bool) {
-	timeout := time.NewTimer(max(0, within))
-	defer timeout.Stop()
+// NewMutexes makes the empty table of a host.
+func NewMutexes() *Mutexes { return &Mutexes{held: map[string]*holding{}} }
+
+// take waits for a mutex until ctx ends; false means not had.
+func (m *Mutexes) take(ctx context.Context, name string, by *owner) bool {
 	for {
 		m.mu.Lock()
-		busy, taken := m.held[name]
-		if !taken {
-			free := make(chan struct{})
-			m.held[name] = free
+		h := m.held[name]
+		if h == nil {
+			m.held[name] = &holding{by: by, free: make(chan struct{})}
 			m.mu.Unlock()
-			var once sync.Once
-			release = func() {
-				once.Do(func() {
-					m.mu.Lock()
-					delete(m.held, name)
-					m.mu.Unlock()
-					close(free)
-				})
-			}
-			context.AfterFunc(ctx, release)
-			return release, true
+			return true
 		}
 		m.mu.Unlock()
 		select {
-		case <-busy:
+		case <-h.free:
 		case <-ctx.Done():
-			return nil, false
-		case <-timeout.C:
-			return nil, false
+			return false
+		}
+	}
+}
+
+func (m *Mutexes) release(name string, by *owner) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if h := m.held[name]; h != nil && h.by == by {
+		delete(m.held, name)
+		close(h.free)
+	}
+}
+
+// abandon releases everything a dead process held.
+func (m *Mutexes) abandon(by *owner) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name, h := range m.held {
+		if h.by == by {
+			delete(m.held, name)
+			close(h.free)
 		}
 	}
 }
