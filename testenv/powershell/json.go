@@ -29,11 +29,7 @@ func writeJSON(b *strings.Builder, v any, depth int) {
 	case int:
 		b.WriteString(strconv.Itoa(v))
 	case float64:
-		text := floatText(v)
-		if v == float64(int64(v)) && !strings.ContainsAny(text, ".E") {
-			text += ".0"
-		}
-		b.WriteString(text)
+		b.WriteString(floatText(v))
 	case Enum:
 		b.WriteString(strconv.FormatInt(v.Value, 10))
 	case time.Time:
