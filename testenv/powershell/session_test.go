@@ -57,7 +57,7 @@ func TestSnippets(t *testing.T) {
 		`try { Start-VMFailover -VM (Get-VM) -VMName a -Confirm:$false } catch { $_.FullyQualifiedErrorId }`:    "\"AmbiguousParameterSet,Microsoft.HyperV.PowerShell.Commands.StartVMFailover\"",
 		`try { Start-VMFailover -Confirm:$false } catch { $_.FullyQualifiedErrorId }`:                           "\"MissingMandatoryParameter,Microsoft.HyperV.PowerShell.Commands.StartVMFailover\"",
 		`try { Get-VM | Start-VMFailover -Confirm:$false -ErrorAction Stop; 1 } catch { $_.Exception.Message }`: `1`,
-		"ConvertTo-Json -Compress -InputObject @('<')": `"[\"\\u003c\"]"`,
+		"ConvertTo-Json -Compress -InputObject @('<')":                                                          `"[\"\\u003c\"]"`,
 	} {
 		t.Run(script, func(t *testing.T) {
 			s := NewSession(Options{Commands: &hypervisorDouble{}})
