@@ -368,24 +368,6 @@ func TestShellGoneIsOpenedAnew(t *testing.T) {
 	require.Eventually(t, func() bool { _, err := h.Run(t.Context(), act("a")); return err == nil && h.Stats().Sessions == 2 }, 5*time.Second, 10*time.Millisecond)
 }
 
-func TestSerialPerVM(t *testing.T) {
-	p := &peer{}
-	h := start(t, p)
-	var all sync.WaitGroup
-	for i := range 20 {
-		all.Go(func() {
-			_, err := h.Run(t.Context(), act([]string{"a", "b"}[i%2]))
-			if err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	runs, overlap := p.seen()
-	require.False(t, overlap)
-	require.Equal(t, 20, runs)
-}
-
 func TestCancelIsQuickAndNothingLeaks(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Run("", func(t *testing.T) {
@@ -412,17 +394,4 @@ func TestNothingListens(t *testing.T) {
 	require.True(t, errors.As(err, &unsent))
 	require.Equal(t, "unreachable", unsent.Reason)
 	require.NotContains(t, fmt.Sprintf("%v %+v %#v", h.config, h.config, h.config.Password), `"p"`)
-}
-
-func FuzzFrames(f *testing.F) {
-	f.Add([]byte("~LB1 OK a 4 e30=\n"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var l lines
-		frames, _ := l.add(b)
-		for _, one := range frames {
-			require.True(t, goodID(one.id))
-		}
-		_, _ = parseReply(b)
-		_, _ = sealedPart(b)
-	})
 }
