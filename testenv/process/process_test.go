@@ -38,12 +38,12 @@ func (f *fake) Call(ctx context.Context, function string, args map[string]any) (
 	f.mu.Unlock()
 	switch function {
 	case "Get-LifeboatGuard":
-		return map[string]string{"power": f.power, "mode": "Replica", "state": "Replicating"}, nil
+		return powershell.NewObject().Set("power", f.power).Set("mode", "Replica").Set("state", "Replicating"), nil
 	case "Work":
 		if f.hold != nil {
 			<-f.hold
 		}
-		return map[string]any{"got": args["N"]}, nil
+		return powershell.NewObject().Set("got", args["N"]), nil
 	}
 	return nil, &powershell.ErrorRecord{ID: "InvalidState,X", Category: "InvalidOperation", Message: "no", Type: "T", HResult: "0x80131501"}
 }
