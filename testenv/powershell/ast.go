@@ -82,13 +82,11 @@ type (
 	}
 	command struct {
 		line
-		name        node
-		called      bool // with & or .
-		args        []argument
-		errorsGo    string // "", "null" or "output"
-		outputGoes  string // "" or "null"
-		errorToken  int
-		sourceStart int
+		name       node
+		called     bool // with & or .
+		args       []argument
+		errorsGo   string // "", "null" or "output"
+		outputGoes string // "" or "null"
 	}
 	argument struct {
 		parameter string // without the dash; "" for a positional one
