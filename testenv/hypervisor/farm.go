@@ -157,7 +157,8 @@ func (f *Farm) jitter(d time.Duration) time.Duration {
 // guid derives a GUID from the seed and a name.
 func (f *Farm) guid(name string) string {
 	s := sha256.Sum256(fmt.Appendf(nil, "%d/%s", f.opts.Seed, name))
-	return fmt.Sprintf("%x-%x-4%x-8%x-%x", s[0:4], s[4:6], s[6:8], s[8:10], s[10:16])[:36]
+	s[6], s[8] = s[6]&0x0f|0x40, s[8]&0x3f|0x80 // the marks of a random GUID
+	return fmt.Sprintf("%x-%x-%x-%x-%x", s[0:4], s[4:6], s[6:8], s[8:10], s[10:16])
 }
 
 // Host is a simulated host.
