@@ -102,8 +102,12 @@ func sent(v any) any {
 		return map[string]any{"t": "list", "v": out}
 	case *powershell.Object:
 		properties := []any{}
+		implied := impliedOf(v)
 		for _, name := range v.Names() {
 			value, _ := v.Get(name)
+			if implied[name] && isZero(value) {
+				continue
+			}
 			properties = append(properties, map[string]any{"n": "=" + name, "v": sent(value)})
 		}
 		types := []any{}
@@ -113,6 +117,24 @@ func sent(v any) any {
 		return map[string]any{"t": "object", "types": types, "v": properties}
 	}
 	return v
+}
+
+// impliedOf are the properties that the module's class has by itself: what is
+// zero or $null in them need not travel, which is most of an object.
+func impliedOf(o *powershell.Object) map[string]bool {
+	class, ok := strings.CutPrefix(o.TypeNames[0], space)
+	if !ok {
+		return nil
+	}
+	own := map[string]bool{}
+	for _, p := range readContract().Classes[class].Properties {
+		own[p.Name] = true
+	}
+	return own
+}
+
+func isZero(v any) bool {
+	return v == nil || v == false || v == int64(0) || v == time.Duration(0)
 }
 
 // received is a value that the module has sent.

@@ -1,6 +1,7 @@
 package cmdlet_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -171,4 +172,42 @@ func TestInjectedRefusalReachesTheScript(t *testing.T) {
 		t.Fatalf("the fault shows as %v", rec)
 	}
 	w.must(hostA, "Start-LifeboatPrepare", vm(idDB))
+}
+
+// What the binder refuses never reaches the host (Microsoft: about_Parameters;
+// the ids are those of compiled cmdlets).
+func TestBinderRefusesByTheContract(t *testing.T) {
+	w := newWorld(t)
+	before := len(w.farm.Ledger(0))
+	for script, id := range map[string]string{
+		"Set-VM -Name APP1 -AutomaticStartAction Never":                    "CannotConvertArgumentNoMessage,Microsoft.HyperV.PowerShell.Commands.SetVM",
+		"$m = Get-VM -Name APP1; Start-VMFailover -VM $m -Prepare -AsTest": "AmbiguousParameterSet,Microsoft.HyperV.PowerShell.Commands.StartVMFailover",
+		"Get-VM -Name APP1 | Start-VMFailover -Prepare":                    "InvalidOperation,Microsoft.HyperV.PowerShell.Commands.StartVMFailover",
+		"Get-VM -Nonsense 1": "NamedParameterNotFound,Microsoft.HyperV.PowerShell.Commands.GetVM",
+		"Connect-VMNetworkAdapter -VMNetworkAdapter card -SwitchName x -Confirm:$false": "CannotConvertArgumentNoMessage,Microsoft.HyperV.PowerShell.Commands.ConnectVMNetworkAdapter",
+	} {
+		var out, problems bytes.Buffer
+		w.sessions[hostA].Run(t.Context(), "try { "+script+" } catch { $_.FullyQualifiedErrorId }", &out, &problems)
+		if got := strings.TrimSpace(out.String()); got != id {
+			t.Errorf("%s: %s, want %s\n%s", script, got, id, problems.String())
+		}
+	}
+	for _, e := range w.farm.Ledger(0)[before:] {
+		if e.What == "call" {
+			t.Errorf("%s reached the host", e.From)
+		}
+	}
+}
+
+// Windows pipes a VirtualMachine to -VM, not to -VMName.
+func TestPipelineBindsTheObject(t *testing.T) {
+	w := newWorld(t)
+	var out, problems bytes.Buffer
+	script := "Get-VM -Name DB | Stop-VM -TurnOff -Force; Get-VM | Where-Object { $_.State -eq 'Off' } | ForEach-Object { $_.VMId.ToString() }"
+	if code := w.sessions[hostA].Run(t.Context(), script, &out, &problems); code != 0 {
+		t.Fatal(problems.String())
+	}
+	if got := strings.Join(strings.Fields(out.String()), " "); got != idDB+" "+idSecondDB+" "+idOff {
+		t.Errorf("off are %s", got)
+	}
 }
