@@ -221,7 +221,7 @@ func (p *planChecker) checkScript(s *ScriptGate, path string) {
 		if len(s.Command) == 0 {
 			p.fail(path+".command", "write command: [program, argument, ...]", "a script on the engine needs command:")
 		}
-	default:
+	case "":
 		p.fail(path+".in", "write guest or engine", "where the script runs must be said")
 	}
 }
