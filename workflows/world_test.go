@@ -1,0 +1,249 @@
+package workflows
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/activities"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// world stands for the hosts: pairs of copies that change as the documentation
+// says when an act is done. Decisions are the real table's.
+type world struct {
+	mu      sync.Mutex
+	pairs   map[string]*plans.Pair
+	labels  map[string]string
+	effects []string // "VM verb@host", in order, and "notice ..."
+	notes   []string
+	asked   map[string]int // gates, by VM and text
+	reports []activities.ReportIn
+
+	// before is asked before an act is done; a non-nil answer stands in for it.
+	before func(in activities.AdvanceIn, d plans.Decision) (*activities.AdvanceOut, error)
+	// after is asked after an act was done: an error loses the answer.
+	after func(in activities.AdvanceIn, d plans.Decision) error
+	// gate answers a gate; nil passes all.
+	gate func(ctx context.Context, in activities.GateIn) (activities.GateOut, error)
+	// looked is called with every look.
+	looked   func(in activities.AdvanceIn)
+	findings []plans.Finding
+	// running and most are acts and gates at once, by verb.
+	running, most map[string]int
+}
+
+func newWorld(in plans.RunInput) *world {
+	w := &world{pairs: map[string]*plans.Pair{}, labels: map[string]string{}, asked: map[string]int{}, running: map[string]int{}, most: map[string]int{}}
+	for _, vm := range in.VMs() {
+		w.labels[vm.ID] = vm.Label
+		w.pairs[vm.ID] = &plans.Pair{ID: vm.ID,
+			Source: plans.Copy{Host: vm.SourceHost, Reached: true, Exists: true, VM: vm.ID, Power: "Running", Mode: "Primary", State: "Replicating"},
+			Target: plans.Copy{Host: vm.TargetHost, Reached: true, Exists: true, VM: vm.ID, Power: "Off", Mode: "Replica", State: "Replicating"},
+		}
+	}
+	return w
+}
+
+// pair changes a VM's pair under the lock.
+func (w *world) pair(label string, change func(*plans.Pair)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, l := range w.labels {
+		if l == label {
+			change(w.pairs[id])
+		}
+	}
+}
+
+func (w *world) enter(key string) func() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.running[key]++
+	w.most[key] = max(w.most[key], w.running[key])
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.running[key]--
+	}
+}
+
+func (w *world) Advance(_ context.Context, in activities.AdvanceIn) (activities.AdvanceOut, error) {
+	if w.looked != nil {
+		w.looked(in)
+	}
+	w.mu.Lock()
+	pair := *w.pairs[in.VM.ID]
+	w.mu.Unlock()
+	d := plans.Next(in.Intent, pair.Source, pair.Target)
+	if d.Kind != plans.Act {
+		return activities.AdvanceOut{Decision: d}, nil
+	}
+	defer w.enter(string(d.Verb))()
+	if w.before != nil {
+		if out, err := w.before(in, d); out != nil || err != nil {
+			if out == nil {
+				out = &activities.AdvanceOut{}
+			}
+			return *out, err
+		}
+	}
+	host := w.apply(in, d)
+	if w.after != nil {
+		if err := w.after(in, d); err != nil {
+			return activities.AdvanceOut{}, err
+		}
+	}
+	return activities.AdvanceOut{Decision: d, Act: &plans.ActRecord{Request: "r", Host: host, Verb: d.Verb, Outcome: "done"}}, nil
+}
+
+// apply does what the documentation says of the verb.
+func (w *world) apply(in activities.AdvanceIn, d plans.Decision) (host string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := w.pairs[in.VM.ID]
+	side := &p.Target
+	if d.Side == plans.Source {
+		side = &p.Source
+	}
+	w.effects = append(w.effects, fmt.Sprintf("%s %s@%s", in.VM.Label, d.Verb, side.Host))
+	switch d.Verb {
+	case plans.VerbShutDown, plans.VerbTurnOff:
+		side.Power = "Off"
+	case plans.VerbStart:
+		side.Power = "Running"
+	case plans.VerbPrepareFailover:
+		side.State = "PreparedForFailover"
+	case plans.VerbStartFailover:
+		side.State, side.FailoverType = "FailedOverWaitingCompletion", "Planned"
+	case plans.VerbStopFailover:
+		side.State, side.Power, side.FailoverType = "Replicating", "Off", ""
+	case plans.VerbReverse:
+		side.Mode, side.State, side.FailoverType = "Primary", "Replicating", ""
+		p.Source.Mode, p.Source.State = "Replica", "Replicating"
+	case plans.VerbSetNetwork:
+		side.Adapters = []plans.Adapter{{Name: "Network Adapter", Switch: in.VM.NICs[0].Switch, Connected: true}}
+	}
+	return side.Host
+}
+
+func (w *world) CheckGate(ctx context.Context, in activities.GateIn) (activities.GateOut, error) {
+	defer w.enter("gate")()
+	w.mu.Lock()
+	w.asked[w.labels[in.VM]+" "+in.Gate.Text]++
+	gate := w.gate
+	w.mu.Unlock()
+	out := activities.GateOut{Passed: true, Detail: "accepted"}
+	var err error
+	if gate != nil {
+		out, err = gate(ctx, in)
+	}
+	if out.Passed {
+		w.mu.Lock()
+		w.effects = append(w.effects, w.labels[in.VM]+" gate@"+in.Host)
+		w.mu.Unlock()
+	}
+	return out, err
+}
+
+func (w *world) Preflight(_ context.Context, in plans.RunInput) (activities.PreflightOut, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := activities.PreflightOut{Findings: w.findings, Good: map[string]plans.Side{}}
+	for id, p := range w.pairs {
+		if good := plans.Next(plans.Intent{Operation: in.Operation, Reverse: in.Reverse, UpTo: plans.PhaseReady}, p.Source, p.Target).Good; good != "" {
+			out.Good[id] = good
+		}
+	}
+	return out, nil
+}
+
+func (w *world) Notify(_ context.Context, in activities.NotifyIn) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.effects, w.notes = append(w.effects, "notice "+in.Text), append(w.notes, in.Text)
+	return nil
+}
+
+func (w *world) SaveReport(_ context.Context, in activities.ReportIn) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.reports = append(w.reports, in)
+	return nil
+}
+
+// did are the effects of one kind, in order: "shut-down" gives the VMs.
+func (w *world) did(verb string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var vms []string
+	for _, e := range w.effects {
+		vm, act, _ := strings.Cut(e, " ")
+		if strings.HasPrefix(act, verb+"@") {
+			vms = append(vms, vm)
+		}
+	}
+	return vms
+}
+
+// of are the effects on one VM.
+func (w *world) of(vm string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var acts []string
+	for _, e := range w.effects {
+		if name, act, _ := strings.Cut(e, " "); name == vm {
+			acts = append(acts, act)
+		}
+	}
+	return acts
+}
+
+// index is where an effect stands, -1 if it never happened.
+func (w *world) index(effect string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Index(w.effects, effect)
+}
+
+// guid is a VM's id for its label.
+func guid(label string) string {
+	var n int
+	for _, r := range label {
+		n = n*31 + int(r)
+	}
+	return fmt.Sprintf("%08x-0000-4000-8000-%012x", uint32(n), n&0xffffffffffff)
+}
+
+func testVM(label string, after ...string) plans.RunVM {
+	vm := plans.RunVM{ID: guid(label), Name: label, Label: label, SourceHost: "HQ1", TargetHost: "DR1", ReverseTo: "hq1.example",
+		Gates: []plans.RunGate{{Kind: "tcp", Text: "tcp 443", Within: plans.Duration(2 * time.Minute), Addresses: []string{"10.0.0.1:443"}}}}
+	for _, a := range after {
+		vm.After = append(vm.After, guid(a))
+	}
+	return vm
+}
+
+// northwind is the plan of most tests: two stages, steps for people around
+// them, app after db and web after app.
+func northwind() plans.RunInput {
+	in := plans.RunInput{
+		RunID: "north-1", Plan: "north", Operation: plans.PlannedFailover, From: "HQ", To: "DR", StartedBy: "mia",
+		Reverse: plans.ReverseAfterGates, Speed: 1,
+		Limits: plans.Limits{Shutdown: 4, Move: 4, Start: 4, ShutdownWithin: plans.Duration(10 * time.Minute)},
+		Steps: []plans.RunStep{
+			{Name: "agree", Manual: &plans.ManualStep{Name: "agree", Text: "the business agrees", Owner: "duty manager", Takes: plans.Duration(time.Minute)}},
+			{Name: "core", VMs: []plans.RunVM{testVM("dc")}},
+			{Name: "dns", Manual: &plans.ManualStep{Name: "dns", Text: "point DNS to DR", Owner: "network"}},
+			{Name: "business", VMs: []plans.RunVM{testVM("db", "dc"), testVM("app", "db"), testVM("web", "app")}},
+			{Name: "tell", Notice: &plans.Notice{Text: "we run at DR", To: []string{"all"}}},
+		},
+	}
+	for i := range in.Steps {
+		in.Steps[i].Number = i + 1
+	}
+	return in
+}
