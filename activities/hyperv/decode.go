@@ -99,8 +99,8 @@ func settleCopy(c *Copy) error {
 	if err := (View{c.Power, c.Mode, c.State}).check(); err != nil {
 		return err
 	}
-	if c.Relations == nil || c.Adapters == nil {
-		return errors.New("relations or adapters is not a list")
+	if c.Relations == nil || c.Adapters == nil || c.Problems == nil {
+		return errors.New("relations, adapters or problems is not a list")
 	}
 	for i := range c.Relations {
 		r := &c.Relations[i]

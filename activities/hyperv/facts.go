@@ -88,6 +88,10 @@ type Copy struct {
 	// or the host had no figures.
 	PendingBytes *uint64 `json:"pendingBytes"`
 	FailoverType *string `json:"failoverType"` // None, Regular, ApplicationConsistent, Planned
+	// Problems say which cmdlets failed about this VM alone, as
+	// "<cmdlet>: <error id>": what they would have told is missing here and
+	// must not be taken for "not set".
+	Problems []string `json:"problems"`
 }
 
 // Relation is one replication relationship of a copy.
@@ -120,10 +124,12 @@ type Relation struct {
 // Microsoft: Hyper-V module, Get-VMNetworkAdapter,
 // Get-VMNetworkAdapterFailoverConfiguration.
 type Adapter struct {
-	Name            string   `json:"name"`
-	Switch          string   `json:"switch"`
-	Connected       bool     `json:"connected"`
-	IPs             []string `json:"ips"`
+	Name      string   `json:"name"`
+	Switch    string   `json:"switch"`
+	Connected bool     `json:"connected"`
+	IPs       []string `json:"ips"`
+	// The failover address is empty when none is set, and when the copy's
+	// Problems name Get-VMNetworkAdapterFailoverConfiguration.
 	FailoverIP      string   `json:"failoverIP"`
 	FailoverMask    string   `json:"failoverMask"`
 	FailoverGateway string   `json:"failoverGateway"`

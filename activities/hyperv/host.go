@@ -2,8 +2,10 @@ package hyperv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -63,7 +65,9 @@ func (h *Host) Facts(ctx context.Context) (facts HostFacts, err error) {
 }
 
 // Copies asks for many VMs in one call; no ids means every VM of the host. An
-// id that the host does not have is in Missing and is no error.
+// id that the host does not have is in Missing and is no error. A VM that could
+// be read in part only says so in its Problems; asked for by its id, it is an
+// error when how it replicates is not told.
 //
 // Microsoft: Hyper-V module, Get-VM, Get-VMReplication, Measure-VMReplication,
 // Get-VMNetworkAdapter.
@@ -87,7 +91,25 @@ func (h *Host) Copies(ctx context.Context, ids []string) (copies Copies, err err
 	if err != nil {
 		return Copies{}, err
 	}
+	if len(ids) > 0 {
+		return copies, h.unseen(copies)
+	}
 	return copies, nil
+}
+
+// unseen is an error when a VM that was asked for by its id did not tell how it
+// replicates: what is decided about it rests on that.
+func (h *Host) unseen(c Copies) error {
+	for _, copy := range c.Copies {
+		for _, problem := range copy.Problems {
+			cmdlet, id, _ := strings.Cut(problem, ": ")
+			if cmdlet == "Get-VMReplication" {
+				code, kind := classify(id, "")
+				return &Error{Op: "copies", Host: h.Name(), VM: copy.VM, Code: code, Kind: kind, Err: errors.New(problem), Hint: hints[kind]}
+			}
+		}
+	}
+	return nil
 }
 
 // answers says whether c tells of every id asked for and of no other: a VM

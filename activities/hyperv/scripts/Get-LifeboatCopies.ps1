@@ -2,8 +2,9 @@
 # rows are joined by VM id, never by name. Only the failover addresses are asked
 # for adapter by adapter, since that answer does not name its adapter.
 # Get-VMReplication throws for a VM that does not replicate, so only those that
-# do are asked about; the figures of Measure-VMReplication may be missing
-# without making the copy unseen.
+# do are asked about. A VM about which a cmdlet fails does not hide the others:
+# it is asked about alone, and what it does not tell is null or empty and named
+# in problems as <cmdlet>: <error id>.
 # Microsoft: Hyper-V module, Get-VM, Get-VMReplication, Measure-VMReplication,
 # Get-VMNetworkAdapter, Get-VMNetworkAdapterFailoverConfiguration.
 function Get-LifeboatCopies {
@@ -15,17 +16,40 @@ function Get-LifeboatCopies {
     $relations = @{}
     $adapters = @{}
     $figures = @{}
+    $problems = @{}
     foreach ($machine in $chosen) {
         $relations["$($machine.Id)"] = @()
         $adapters["$($machine.Id)"] = @()
+        $problems["$($machine.Id)"] = @()
     }
     $rows = @()
+    $measures = @()
     if ($replicating.Count -gt 0) {
-        $rows = @(Get-VMReplication -VM $replicating -ErrorAction Stop)
-        foreach ($row in @(Measure-VMReplication -VM $replicating -ErrorAction SilentlyContinue)) {
-            if ("$($row.ReplicationRelationshipType)" -eq 'Simple') {
-                $figures["$($row.VMId)"] = $row
+        $rows = @(Get-VMReplication -VM $replicating -ErrorAction SilentlyContinue)
+        $measures = @(Measure-VMReplication -VM $replicating -ErrorAction SilentlyContinue)
+    }
+    $told = @($rows | ForEach-Object { "$($_.VMId)" })
+    $measured = @($measures | ForEach-Object { "$($_.VMId)" })
+    foreach ($machine in $replicating) {
+        $id = "$($machine.Id)"
+        if ($told -notcontains $id) {
+            try {
+                $rows = @($rows) + @(Get-VMReplication -VM $machine -ErrorAction Stop)
+            } catch {
+                $problems[$id] = @($problems[$id]) + @("Get-VMReplication: $($_.FullyQualifiedErrorId)")
             }
+        }
+        if ($measured -notcontains $id) {
+            try {
+                $measures = @($measures) + @(Measure-VMReplication -VM $machine -ErrorAction Stop)
+            } catch {
+                $problems[$id] = @($problems[$id]) + @("Measure-VMReplication: $($_.FullyQualifiedErrorId)")
+            }
+        }
+    }
+    foreach ($row in $measures) {
+        if ("$($row.ReplicationRelationshipType)" -eq 'Simple') {
+            $figures["$($row.VMId)"] = $row
         }
     }
     foreach ($row in $rows) {
@@ -60,13 +84,30 @@ function Get-LifeboatCopies {
 
     $cards = @()
     if ($chosen.Count -gt 0) {
-        $cards = @(Get-VMNetworkAdapter -VM $chosen -ErrorAction Stop)
+        try {
+            $cards = @(Get-VMNetworkAdapter -VM $chosen -ErrorAction Stop)
+        } catch {
+            foreach ($machine in $chosen) {
+                $id = "$($machine.Id)"
+                try {
+                    $cards = @($cards) + @(Get-VMNetworkAdapter -VM $machine -ErrorAction Stop)
+                } catch {
+                    $problems[$id] = @($problems[$id]) + @("Get-VMNetworkAdapter: $($_.FullyQualifiedErrorId)")
+                }
+            }
+        }
     }
     foreach ($adapter in $cards) {
         $id = "$($adapter.VMId)"
         $setting = $null
+        $known = $true
         if ($relations[$id].Count -gt 0) {
-            $setting = Get-VMNetworkAdapterFailoverConfiguration -VMNetworkAdapter $adapter -ErrorAction SilentlyContinue
+            try {
+                $setting = Get-VMNetworkAdapterFailoverConfiguration -VMNetworkAdapter $adapter -ErrorAction Stop
+            } catch {
+                $known = $false
+                $problems[$id] = @($problems[$id]) + @("Get-VMNetworkAdapterFailoverConfiguration: $($_.FullyQualifiedErrorId)")
+            }
         }
         $servers = @(@($setting.IPv4PreferredDNSServer, $setting.IPv4AlternateDNSServer) | Where-Object { $_ } | ForEach-Object { "$_" })
         $card = [ordered]@{
@@ -78,6 +119,11 @@ function Get-LifeboatCopies {
             failoverMask    = "$($setting.IPv4SubnetMask)"
             failoverGateway = "$($setting.IPv4DefaultGateway)"
             failoverDNS     = $servers
+        }
+        if (-not $known) {
+            $card['failoverIP'] = $null
+            $card['failoverMask'] = $null
+            $card['failoverGateway'] = $null
         }
         $adapters[$id] = @($adapters[$id]) + @($card)
     }
@@ -109,6 +155,7 @@ function Get-LifeboatCopies {
             adapters       = $adapters[$id]
             pendingBytes   = $pending
             failoverType   = $type
+            problems       = $problems[$id]
         }
     })
     [ordered]@{
