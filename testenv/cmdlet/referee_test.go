@@ -155,7 +155,7 @@ func underEngine(t *testing.T, engine string, steps []step) []any {
 		t.Fatalf("the engine: %v\n%s", err, stderr.String())
 	}
 	if stderr.Len() > 0 {
-		t.Logf("the engine says: %s", stderr.String())
+		t.Errorf("the engine complains: %s", stderr.String())
 	}
 	var answers []any
 	for line := range strings.Lines(string(out)) {
