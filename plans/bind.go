@@ -17,6 +17,7 @@ type binder struct {
 	errors  Errors
 	places  places
 	anchors map[string]ast.Node
+	bound   int // values so far
 }
 
 // place is where a value stands.
@@ -91,9 +92,19 @@ func (b *binder) bind(n ast.Node, v reflect.Value, path string) {
 // maxDepth bounds nesting: a configuration is a dozen levels deep.
 const maxDepth = 64
 
+// maxValues bounds what a file may unfold to: aliases of aliases grow without
+// end, and ten thousand VMs are half of this.
+const maxValues = 1_000_000
+
 func (b *binder) bindAt(n ast.Node, v reflect.Value, path string, depth int) {
 	if depth > maxDepth {
 		b.fail(n, path, "", "nested too deep")
+		return
+	}
+	if b.bound++; b.bound >= maxValues {
+		if b.bound == maxValues {
+			b.fail(n, path, "write less, or use fewer aliases (*name)", "holds more than %d values", maxValues)
+		}
 		return
 	}
 	n = b.plainNode(n, 0)

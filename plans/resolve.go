@@ -142,7 +142,9 @@ func (r *resolver) countNames() map[string]int {
 	names := map[string]int{}
 	for _, s := range r.plan.Steps {
 		for _, vm := range s.VMs {
-			names[r.find(vm.VM).vm.Name]++
+			found := r.find(vm.VM).vm
+			names[found.Name]++
+			names[found.Name+" ("+found.ID[:8]+")"]++
 		}
 	}
 	return names
@@ -242,12 +244,15 @@ func (r *resolver) vm(p *PlanVM) RunVM {
 	return out
 }
 
-// label is the name, with the start of the GUID where names repeat.
+// label is the name, with as much of the GUID as it takes where names repeat.
 func (r *resolver) label(vm *ProtectedVM) string {
-	if r.names[vm.Name] > 1 {
-		return vm.Name + " (" + vm.ID[:8] + ")"
+	switch short := vm.Name + " (" + vm.ID[:8] + ")"; {
+	case r.names[vm.Name] <= 1:
+		return vm.Name
+	case r.names[short] <= 1:
+		return short
 	}
-	return vm.Name
+	return vm.Name + " (" + vm.ID + ")"
 }
 
 // nic is what an adapter must be at the target site: its network's switch

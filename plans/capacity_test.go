@@ -1,0 +1,106 @@
+package plans
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+const gigabyte = 1 << 30
+
+// northgate is the invented office of the simulated environment: ten VMs of
+// 126 GB, a host of 128 GB that keeps 8 and runs a VM of 4 itself.
+func northgate() (RunInput, []HostView) {
+	in := RunInput{Operation: PlannedFailover, From: "hq", To: "warehouse", Reverse: ReverseAfterGates}
+	for _, stage := range [][]RunVM{
+		{{ID: "dc", Label: "NG-DC01", Memory: 4 * gigabyte}},
+		{{ID: "sql", Label: "NG-SQL01", Memory: 32 * gigabyte}, {ID: "fs", Label: "NG-FS01", Memory: 8 * gigabyte}},
+		{{ID: "erp1", Label: "NG-ERP01", Memory: 16 * gigabyte}, {ID: "erp2", Label: "NG-ERP02", Memory: 8 * gigabyte}},
+		{
+			{ID: "web", Label: "NG-WEB01", Memory: 4 * gigabyte}, {ID: "rds1", Label: "NG-RDS01", Memory: 24 * gigabyte},
+			{ID: "prn", Label: "NG-PRN01", Memory: 4 * gigabyte}, {ID: "lnx", Label: "NG-LNX01", Memory: 2 * gigabyte},
+			{ID: "rds2", Label: "NG-RDS02", Memory: 24 * gigabyte, IfCapacity: true},
+		},
+	} {
+		for i := range stage {
+			stage[i].SourceHost, stage[i].TargetHost = "NG-HV01", "NG-HV02"
+		}
+		in.Steps = append(in.Steps, RunStep{Number: len(in.Steps) + 1, Name: "stage", VMs: stage})
+	}
+	hosts := []HostView{
+		{Name: "NG-HV01", Reached: true, ReplicaServer: true, AllowedFrom: []string{"*"}, MemoryBytes: 192 * gigabyte},
+		{Name: "NG-HV02", Reached: true, ReplicaServer: true, AllowedFrom: []string{"*"}, MemoryBytes: 128 * gigabyte, MemoryReserve: 8 * gigabyte, MemoryUsed: 4 * gigabyte},
+	}
+	return in, hosts
+}
+
+// pairsOf are healthy pairs of a run that has not begun.
+func pairsFor(in RunInput) []Pair {
+	var pairs []Pair
+	for _, vm := range in.VMs() {
+		m := newModel(dialects[0])
+		m.s.Host, m.t.Host = vm.SourceHost, vm.TargetHost
+		pairs = append(pairs, Pair{ID: vm.ID, Source: m.s, Target: m.t})
+	}
+	return pairs
+}
+
+func TestNorthgateLeavesOneVMBehind(t *testing.T) {
+	in, hosts := northgate()
+	need, free, known := capacity(in, "NG-HV02", hosts, nil)
+	if need != 126*gigabyte || free != 116*gigabyte || !known {
+		t.Fatalf("it needs %s of %s (%v), want 126 GB of 116 GB", gib(need), gib(free), known)
+	}
+	out := Shed(in, hosts, pairsFor(in))
+	if len(out.LeftOut) != 1 || out.LeftOut[0].VM != "NG-RDS02" || len(out.VMs()) != 9 {
+		t.Fatalf("left out: %+v, %d VMs move", out.LeftOut, len(out.VMs()))
+	}
+	if why := out.LeftOut[0].Why; !strings.Contains(why, "126 GB") || !strings.Contains(why, "116 GB") || !strings.Contains(why, "102 GB") {
+		t.Errorf("the sum is not said: %s", why)
+	}
+	if len(in.VMs()) != 10 || len(in.LeftOut) != 0 {
+		t.Error("Shed changed its input")
+	}
+	if again := Shed(out, hosts, pairsFor(out)); len(again.LeftOut) != 1 {
+		t.Errorf("a second look leaves out more: %+v", again.LeftOut)
+	}
+}
+
+func TestShedLeavesWhatFitsAndWhatHasBegun(t *testing.T) {
+	in, hosts := northgate()
+	hosts[1].MemoryBytes = 256 * gigabyte
+	if out := Shed(in, hosts, nil); len(out.LeftOut) != 0 {
+		t.Errorf("everything fits, and yet: %+v", out.LeftOut)
+	}
+	in, hosts = northgate()
+	pairs := pairsFor(in)
+	last := &pairs[len(pairs)-1]
+	last.Source.Power, last.Source.State = "Off", "PreparedForFailover"
+	if out := Shed(in, hosts, pairs); len(out.LeftOut) != 0 {
+		t.Errorf("a VM half-way over was left out: %+v", out.LeftOut)
+	}
+	hosts[1].Reached = false
+	if out := Shed(in, hosts, pairsFor(in)); len(out.LeftOut) != 0 {
+		t.Errorf("a host nobody sees is not a full one: %+v", out.LeftOut)
+	}
+	in, hosts = northgate()
+	in.Operation, hosts[1].MemoryBytes = Cancel, 9*gigabyte
+	if out := Shed(in, hosts, nil); len(out.LeftOut) != 0 {
+		t.Errorf("cancel leaves nobody behind: %+v", out.LeftOut)
+	}
+}
+
+func TestWhatCannotBeShedBlocks(t *testing.T) {
+	in, hosts := northgate()
+	for i := range in.Steps {
+		for j := range in.Steps[i].VMs {
+			in.Steps[i].VMs[j].IfCapacity = false
+		}
+	}
+	found := Readiness(Shed(in, hosts, pairsFor(in)), hosts, pairsFor(in), hosts[0].At)
+	if !slices.ContainsFunc(found, func(f Finding) bool {
+		return f.Code == "memory-short" && f.Severity == Blocker && strings.Contains(f.Text, "126 GB") && strings.Contains(f.Text, "116 GB")
+	}) {
+		t.Errorf("no blocker for 126 GB on 116 GB: %+v", found)
+	}
+}
