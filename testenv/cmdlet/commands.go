@@ -42,11 +42,8 @@ type servedCmdlet struct {
 
 // Lookup finds a cmdlet by its name, whatever its case.
 func (c *Commands) Lookup(name string) (*powershell.CommandInfo, bool) {
-	info := c.doc.info(name)
-	if info == nil {
-		return nil, false
-	}
-	return info, true
+	info, ok := c.doc.infos[strings.ToLower(name)]
+	return info, ok
 }
 
 // Invoke runs one bound call. Where several VMs are named each is tried in

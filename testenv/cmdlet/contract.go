@@ -19,6 +19,8 @@ type contract struct {
 	Cmdlets map[string]cmdletDoc  `json:"cmdlets"`
 	Enums   map[string][]enumWord `json:"enums"`
 	Classes map[string]classDoc   `json:"classes"`
+
+	infos map[string]*powershell.CommandInfo // by name in lower case
 }
 
 type cmdletDoc struct {
@@ -67,6 +69,10 @@ var readContract = sync.OnceValue(func() *contract {
 	if err := json.Unmarshal(contractText, &c); err != nil {
 		panic(fmt.Sprintf("contract.json is damaged: %v", err)) // it is compiled in
 	}
+	c.infos = map[string]*powershell.CommandInfo{}
+	for name, doc := range c.Cmdlets {
+		c.infos[strings.ToLower(name)] = c.info(name, doc)
+	}
 	return &c
 })
 
@@ -110,20 +116,14 @@ func (c *contract) enum(t, name string) powershell.Enum {
 }
 
 // info is a cmdlet as PowerShell's binder needs it.
-func (c *contract) info(name string) *powershell.CommandInfo {
-	for known, doc := range c.Cmdlets {
-		if !strings.EqualFold(known, name) {
-			continue
-		}
-		info := &powershell.CommandInfo{
-			Name: known, DefaultSet: doc.DefaultSet, ConfirmImpact: doc.ConfirmImpact, ShouldProcess: doc.ShouldProcess, ErrorClass: c.class(known),
-		}
-		for _, p := range doc.Params {
-			info.Parameters = append(info.Parameters, c.parameter(p))
-		}
-		return info
+func (c *contract) info(name string, doc cmdletDoc) *powershell.CommandInfo {
+	info := &powershell.CommandInfo{
+		Name: name, DefaultSet: doc.DefaultSet, ConfirmImpact: doc.ConfirmImpact, ShouldProcess: doc.ShouldProcess, ErrorClass: c.class(name),
 	}
-	return nil
+	for _, p := range doc.Params {
+		info.Parameters = append(info.Parameters, c.parameter(p))
+	}
+	return info
 }
 
 func (c *contract) parameter(p paramDoc) powershell.Parameter {
