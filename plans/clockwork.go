@@ -50,11 +50,13 @@ func (c *clockwork) run() time.Duration {
 	if c.in.Operation == PlannedFailover {
 		last := ""
 		for _, i := range slices.Backward(stages) {
-			now, last = c.pool(c.in.Steps[i], c.limit(i, c.in.Limits.Shutdown), now, last, func(vm RunVM) time.Duration {
+			now, last = c.pool(mirrored(c.in.Steps[i]), c.limit(i, c.in.Limits.Shutdown), now, last, func(vm RunVM) time.Duration {
 				return c.takes(vm, PhaseReady) + c.takes(vm, PhaseShutdown)
 			}, c.off)
 		}
 	}
+	// The chain is told of the way up: a VM stands in it once.
+	clear(c.because)
 	last := ""
 	for i := first; i < len(c.in.Steps); i++ {
 		step := c.in.Steps[i]
@@ -63,14 +65,48 @@ func (c *clockwork) run() time.Duration {
 			continue
 		}
 		now, last = c.pool(step, c.limit(i, c.in.Limits.Start), now, last, func(vm RunVM) time.Duration {
-			return c.takes(vm, PhaseMove) + c.takes(vm, PhaseStart) + c.takes(vm, PhaseGates) + vm.Settle.D()
+			return c.takes(vm, PhaseMove) + c.takes(vm, PhaseStart) + c.gates(vm)
 		}, c.up)
 	}
 	c.lastVM = last
-	if c.in.Reverse != ReverseOnCommit && len(stages) > 0 {
-		now += expected(RunVM{}, PhaseReverse)
+	return now + c.reverse()
+}
+
+// gates is how long a VM's gates are expected to take, with its settling.
+func (c *clockwork) gates(vm RunVM) time.Duration {
+	if c.done(vm, PhaseGates) {
+		return 0
 	}
-	return now
+	return expected(vm, PhaseGates) + vm.Settle.D()
+}
+
+// reverse is the slowest reverse replication still to come: each VM's begins
+// when its own gates are green, so only the last one's adds to the whole.
+func (c *clockwork) reverse() time.Duration {
+	var longest time.Duration
+	if c.in.Operation != PlannedFailover || c.in.Reverse == ReverseOnCommit {
+		return 0
+	}
+	for _, vm := range c.in.VMs() {
+		longest = max(longest, c.takes(vm, PhaseReverse))
+	}
+	return longest
+}
+
+// mirrored is a stage on the way down: what starts first shuts down last.
+func mirrored(step RunStep) RunStep {
+	before := map[string][]string{}
+	for _, vm := range step.VMs {
+		for _, id := range vm.After {
+			before[id] = append(before[id], vm.ID)
+		}
+	}
+	step.VMs = slices.Clone(step.VMs)
+	slices.Reverse(step.VMs)
+	for i := range step.VMs {
+		step.VMs[i].After = before[step.VMs[i].ID]
+	}
+	return step
 }
 
 func (c *clockwork) limit(step, standard int) int {
