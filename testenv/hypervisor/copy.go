@@ -105,7 +105,7 @@ func (f *Farm) place(n int, vm environment.VM) error {
 	}
 	f.ids = append(f.ids, id)
 	c := f.newCopy(h, &f.env.VMs[n], id)
-	c.power, c.guestIP = running, vm.IP
+	c.power, c.guestIP, c.startedAt = running, vm.IP, f.epoch
 	if vm.Off {
 		c.power = off
 	}
@@ -116,7 +116,7 @@ func (f *Farm) place(n int, vm environment.VM) error {
 		}
 		c.adapters[0].Switch = site.Switch
 	}
-	h.copies = append(h.copies, c)
+	h.add(c)
 	r := vm.Replicate
 	if r == nil {
 		return nil
@@ -124,7 +124,7 @@ func (f *Farm) place(n int, vm environment.VM) error {
 	target := f.Host(r.To)
 	t := f.newCopy(target, &f.env.VMs[n], id)
 	t.power, t.guestIP = off, vm.IP
-	target.copies = append(target.copies, t)
+	target.add(t)
 	for _, side := range []struct {
 		c    *copyState
 		mode string
@@ -162,12 +162,15 @@ func (f *Farm) newCopy(h *Host, vm *environment.VM, id string) *copyState {
 	return c
 }
 
+func (h *Host) add(c *copyState) {
+	h.copies = append(h.copies, c)
+	h.byID[c.id] = c
+}
+
 // find returns a host's copy of a VM, or the refusal that Get-VM -Id gives.
 func (h *Host) find(id string) (*copyState, error) {
-	for _, c := range h.copies {
-		if c.id == strings.ToLower(id) {
-			return c, nil
-		}
+	if c := h.byID[strings.ToLower(id)]; c != nil {
+		return c, nil
 	}
 	return nil, &Refusal{Kind: "InvalidParameter", Category: "InvalidArgument", Message: fmt.Sprintf("Hyper-V was unable to find a virtual machine with ID %s.", id)}
 }

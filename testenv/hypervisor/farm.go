@@ -168,13 +168,14 @@ type Host struct {
 	up      bool
 	linked  bool
 	copies  []*copyState
+	byID    map[string]*copyState
 	replica ReplicaServer
 	expires time.Time
 	sending int
 }
 
 func (f *Farm) newHost(env environment.Host) *Host {
-	h := &Host{farm: f, env: env, up: true, linked: true, expires: f.epoch.Add(env.Replica.Expires)}
+	h := &Host{farm: f, env: env, up: true, linked: true, byID: map[string]*copyState{}, expires: f.epoch.Add(env.Replica.Expires)}
 	thumb := env.Replica.Thumbprint
 	if thumb == "" {
 		thumb = fmt.Sprintf("%X", sha256.Sum256(fmt.Appendf(nil, "%d/cert/%s", f.opts.Seed, env.Name)))[:40]
