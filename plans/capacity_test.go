@@ -66,6 +66,19 @@ func TestNorthgateLeavesOneVMBehind(t *testing.T) {
 	}
 }
 
+func TestTheLastOfThePlanStaysBehindFirst(t *testing.T) {
+	in, hosts := northgate()
+	in.Steps[2].VMs[0].IfCapacity = true // NG-ERP01, 16 GB: would be enough
+	if out := Shed(in, hosts, nil); len(out.LeftOut) != 1 || out.LeftOut[0].VM != "NG-RDS02" {
+		t.Errorf("left out: %+v", out.LeftOut)
+	}
+	hosts[1].MemoryUsed = 24 * gigabyte
+	out := Shed(in, hosts, nil)
+	if len(out.LeftOut) != 2 || out.LeftOut[1].VM != "NG-ERP01" || out.Steps[3].Number != 4 {
+		t.Errorf("20 GB less, left out: %+v", out.LeftOut)
+	}
+}
+
 func TestShedLeavesWhatFitsAndWhatHasBegun(t *testing.T) {
 	in, hosts := northgate()
 	hosts[1].MemoryBytes = 256 * gigabyte

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -216,4 +217,18 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Aliases of aliases unfold without end: the reader stops, and says so once.
+func TestAFileThatUnfoldsTooFarIsRefused(t *testing.T) {
+	data := []byte("sites: [{name: a}, {name: b}, {name: c}, {name: d}]")
+	tree, err := parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &binder{file: File{"f.yaml", data}, places: places{}, bound: maxValues - 4}
+	b.bind(tree.Docs[0].Body, reflect.ValueOf(&Config{}).Elem(), "")
+	if len(b.errors) != 1 || !strings.Contains(b.errors[0].Problem, "more than 1000000 values") {
+		t.Errorf("the errors are %v", b.errors)
+	}
 }

@@ -117,6 +117,9 @@ func TestANICWithoutAnAdaptersNameMeansTheOnlyOne(t *testing.T) {
 	if _, missing := adapterMissing([]Adapter{{}, {}}, want); !missing {
 		t.Error("one of two adapters was guessed")
 	}
+	if networkReady([]Adapter{{Name: "any", Switch: "another"}}, want) || networkReady(nil, want) {
+		t.Error("another switch, or no adapter, passes for ready")
+	}
 	inject := []WantedNIC{{Switch: "LAN", IP: "10.2.0.5", Inject: true, DNS: []string{"10.2.0.1"}}}
 	have := []Adapter{{Switch: "LAN", FailoverIP: "10.2.0.5"}}
 	if networkReady(have, inject) || !connected(have, inject) {

@@ -9,15 +9,12 @@ import (
 // wanted. A wanted NIC without an adapter's name means the copy's only one.
 func networkReady(have []Adapter, want []WantedNIC) bool {
 	for _, nic := range want {
-		a, ok := adapterFor(have, nic)
-		if !ok || a.Switch != nic.Switch {
-			return false
-		}
+		a, _ := adapterFor(have, nic)
 		if nic.Inject && nic.IP != "" && !addressed(a, nic) {
 			return false
 		}
 	}
-	return true
+	return connected(have, want)
 }
 
 // connected is networkReady without the addresses.
