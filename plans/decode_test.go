@@ -232,3 +232,26 @@ func TestAFileThatUnfoldsTooFarIsRefused(t *testing.T) {
 		t.Errorf("the errors are %v", b.errors)
 	}
 }
+
+func TestWhichLinesMayBeShown(t *testing.T) {
+	text := strings.Split(`winrm: {user: u, secret: "env:S"}
+winrm: {user: u, secret: hunter2}
+winrm: {secret: env:S, "password": hunter2}
+winrm:
+  Secret: |
+    hunter2
+
+    hunter2
+  port: 1
+token : hunter2
+? password
+: hunter2
+keyboard: us
+  secret: file:secrets/a`, "\n")
+	want := []bool{false, true, true, false, true, true, true, true, false, true, true, true, false, false}
+	for i := range text {
+		if got := hidden(text, i); got != want[i] && strings.TrimSpace(text[i]) != "" {
+			t.Errorf("line %d %q: hidden is %v", i+1, text[i], got)
+		}
+	}
+}

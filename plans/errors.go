@@ -85,7 +85,18 @@ func snippet(data []byte, line, column int) string {
 	return b.String()
 }
 
-var secretKey = regexp.MustCompile(`(?i)\b(` + strings.Join(secretWords, "|") + `)["']?\s*:`)
+var secretKey = regexp.MustCompile(`(?i)\b(` + strings.Join(secretWords, "|") + `)["']?\s*:(\s*["']?(?:env:[A-Za-z_]|file:))?`)
+
+// showsSecret is true for a line with a secret's key and anything but a
+// reference behind it.
+func showsSecret(text string) bool {
+	for _, match := range secretKey.FindAllStringSubmatch(text, -1) {
+		if match[2] == "" {
+			return true
+		}
+	}
+	return strings.HasPrefix(text, "? ") || strings.HasPrefix(text, ": ")
+}
 
 // hidden is true for a line that may show a secret: one with such a key, or one
 // below such a key (a text over several lines).
@@ -96,7 +107,7 @@ func hidden(lines []string, i int) bool {
 		if at < i && (text == "" || indentOf(lines[at]) >= indent) {
 			continue
 		}
-		if secretKey.MatchString(text) || strings.HasPrefix(text, "? ") || strings.HasPrefix(text, ": ") {
+		if showsSecret(text) {
 			return true
 		}
 		indent = min(indent, indentOf(lines[at]))
