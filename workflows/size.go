@@ -10,7 +10,7 @@ import (
 // and report carry what a VM needs to be found and its times to be counted.
 
 // words bounds what a large run says of one VM.
-const words = 160
+const words = 100
 
 // sized is a status that fits into one message.
 func sized(s plans.RunStatus) plans.RunStatus {

@@ -75,6 +75,8 @@ type stageRun struct {
 	paused   bool
 	stopping bool
 	urgent   bool
+	// news counts what may let a VM go on.
+	news int
 	// beside is how many parts of the stage go at once; missing are VMs of
 	// other stages that will not be up, by id.
 	beside  int
@@ -103,21 +105,12 @@ func runStage(ctx workflow.Context, in stageInput) error {
 		if s.over() {
 			break
 		}
-		before := s.mark()
-		if err := workflow.Await(ctx, func() bool { return s.mark() != before }); err != nil {
+		before := s.news
+		if err := workflow.Await(ctx, func() bool { return s.news != before }); err != nil {
 			return err
 		}
 	}
 	return s.flush(ctx)
-}
-
-// mark changes whenever something happened that may let a VM go on.
-func (s *stageRun) mark() string {
-	text := fmt.Sprint(s.goal, s.paused, s.stopping, s.beside)
-	for _, vm := range s.vms {
-		text += fmt.Sprint(vm.report.Off, vm.report.Up, vm.report.Status.Phase, vm.report.Question == nil, vm.report.Status.Verdict, vm.ended, vm.lost, vm.waived)
-	}
-	return text
 }
 
 func (s *stageRun) over() bool {
@@ -157,6 +150,7 @@ func (s *stageRun) listen(ctx workflow.Context) {
 		})
 		for {
 			sel.Select(ctx)
+			s.news++
 		}
 	})
 }
@@ -199,6 +193,7 @@ func (s *stageRun) begin(ctx workflow.Context, vm *stageVM) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		if err := vm.future.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
 			s.loseVM(ctx, vm, err)
+			s.news++
 			return
 		}
 		var status plans.VMStatus
@@ -209,6 +204,7 @@ func (s *stageRun) begin(ctx workflow.Context, vm *stageVM) {
 			vm.report.Status, vm.report.Off, vm.report.Up, vm.report.Question = status, true, true, nil
 		}
 		vm.ended, vm.dirty, vm.own = true, true, nil
+		s.news++
 	})
 }
 

@@ -13,15 +13,23 @@ import (
 
 // picture is the status with what depends on the present time.
 func (p *planRun) picture(ctx workflow.Context) plans.RunStatus {
+	s := p.now()
+	if !p.ended {
+		s.ETA, s.Critical = plans.Progress(s, p.in, workflow.Now(ctx).UTC())
+	}
+	return sized(s)
+}
+
+// now is the picture without a look ahead, which costs time in a large run.
+func (p *planRun) now() plans.RunStatus {
 	s := p.status
 	s.Verdict = p.verdictNow()
 	s.GoodCopy, s.WayBack = p.goodCopy(), p.wayBack()
 	if !p.ended {
 		// The end is told only when the report can be read.
 		s.Ended = time.Time{}
-		s.ETA, s.Critical = plans.Progress(s, p.in, workflow.Now(ctx).UTC())
 	}
-	return sized(s)
+	return s
 }
 
 // verdictNow is the verdict of a run on its way; an end stays.
@@ -207,7 +215,7 @@ func (p *planRun) wayBack() string {
 
 // show keeps the Web UI's picture up to date, when it has changed.
 func (p *planRun) show(ctx workflow.Context) {
-	s := p.picture(ctx)
+	s := p.now()
 	waiting := "nobody"
 	if len(s.Waiting) > 0 {
 		waiting = "a person"

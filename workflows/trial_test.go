@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"testing"
@@ -9,8 +10,10 @@ import (
 
 	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/lifeboat-dr/lifeboat/activities"
 	"github.com/lifeboat-dr/lifeboat/plans"
@@ -31,6 +34,7 @@ type trial struct {
 	every time.Duration
 	ticks int
 
+	wire    wire
 	seen    []plans.RunStatus
 	results []plans.AnswerResult
 	refused []string
@@ -44,6 +48,7 @@ func newTrial(t *testing.T, in plans.RunInput, d desk) *trial {
 	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
 	tr.env = suite.NewTestWorkflowEnvironment()
 	tr.env.SetTestTimeout(30 * time.Second)
+	tr.env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&tr.wire}})
 	Register(tr.env)
 	for name, f := range map[string]any{
 		activities.AdvanceName: tr.world.Advance, activities.CheckGateName: tr.world.CheckGate, activities.PreflightName: tr.world.Preflight,
@@ -68,7 +73,7 @@ func (tr *trial) run() *trial {
 		tr.t.Fatalf("the run did not end; last picture: %+v", tr.last())
 	}
 	if err := tr.env.GetWorkflowError(); err != nil {
-		tr.t.Fatalf("the run failed: %v", err)
+		tr.t.Fatalf("the run failed: %v; last waiting: %.1500s", err, fmt.Sprintf("%+v", tr.last().Waiting))
 	}
 	if err := tr.env.GetWorkflowResult(&tr.result); err != nil {
 		tr.t.Fatal(err)

@@ -42,7 +42,8 @@ func newWorld(in plans.RunInput) *world {
 		w.labels[vm.ID] = vm.Label
 		w.pairs[vm.ID] = &plans.Pair{ID: vm.ID,
 			Source: plans.Copy{Host: vm.SourceHost, Reached: true, Exists: true, VM: vm.ID, Power: "Running", Mode: "Primary", State: "Replicating"},
-			Target: plans.Copy{Host: vm.TargetHost, Reached: true, Exists: true, VM: vm.ID, Power: "Off", Mode: "Replica", State: "Replicating"},
+			Target: plans.Copy{Host: vm.TargetHost, Reached: true, Exists: true, VM: vm.ID, Power: "Off", Mode: "Replica", State: "Replicating",
+				Adapters: []plans.Adapter{{Name: "Network Adapter"}}},
 		}
 	}
 	return w
@@ -125,7 +126,9 @@ func (w *world) apply(in activities.AdvanceIn, d plans.Decision) (host string) {
 		side.Mode, side.State, side.FailoverType = "Primary", "Replicating", ""
 		p.Source.Mode, p.Source.State = "Replica", "Replicating"
 	case plans.VerbSetNetwork:
-		side.Adapters = []plans.Adapter{{Name: "Network Adapter", Switch: in.VM.NICs[0].Switch, Connected: true}}
+		nic := in.VM.NICs[0]
+		side.Adapters = []plans.Adapter{{Name: "Network Adapter", Switch: nic.Switch, Connected: true,
+			FailoverIP: nic.IP, FailoverMask: nic.Mask, FailoverGateway: nic.Gateway, FailoverDNS: nic.DNS}}
 	}
 	return side.Host
 }
