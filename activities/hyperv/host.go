@@ -67,7 +67,8 @@ func (h *Host) Facts(ctx context.Context) (facts HostFacts, err error) {
 // Copies asks for many VMs in one call; no ids means every VM of the host. An
 // id that the host does not have is in Missing and is no error. A VM that could
 // be read in part only says so in its Problems; asked for by its id, it is an
-// error when how it replicates is not told.
+// error when how it replicates, or to which kind of point it was failed over, is
+// not told.
 //
 // Microsoft: Hyper-V module, Get-VM, Get-VMReplication, Measure-VMReplication,
 // Get-VMNetworkAdapter.
@@ -92,18 +93,22 @@ func (h *Host) Copies(ctx context.Context, ids []string) (copies Copies, err err
 		return Copies{}, err
 	}
 	if len(ids) > 0 {
-		return copies, h.unseen(copies)
+		if err := h.unseen(copies); err != nil {
+			return Copies{}, err
+		}
 	}
 	return copies, nil
 }
 
-// unseen is an error when a VM that was asked for by its id did not tell how it
-// replicates: what is decided about it rests on that.
+// unseen is an error when a VM that was asked for by its id did not tell what
+// decisions about it rest on: how it replicates and, once failed over, to which
+// kind of point (an older one lacks the last changes).
 func (h *Host) unseen(c Copies) error {
 	for _, copy := range c.Copies {
+		point := copy.Mode != "Replica" || !strings.HasPrefix(copy.State, "FailedOver") || copy.FailoverType != nil
 		for _, problem := range copy.Problems {
 			cmdlet, id, _ := strings.Cut(problem, ": ")
-			if cmdlet == "Get-VMReplication" {
+			if cmdlet == "Get-VMReplication" || cmdlet == "Measure-VMReplication" && !point {
 				code, kind := classify(id, "")
 				return &Error{Op: "copies", Host: h.Name(), VM: copy.VM, Code: code, Kind: kind, Err: errors.New(problem), Hint: hints[kind]}
 			}

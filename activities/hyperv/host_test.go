@@ -209,7 +209,12 @@ func TestCopiesTellOfEveryVMThatWasAskedFor(t *testing.T) {
 		"twice":        {nil, copiesJSON("", copyJSON(vmA, ""), copyJSON(vmA, "")), "twice"},
 		"both ways":    {[]string{vmA}, copiesJSON(quoted(vmA), copyJSON(vmA, "")), "twice"},
 		"no figures":   {[]string{vmA}, copiesJSON("", copyJSON(vmA, `"Measure-VMReplication: InvalidState,x"`)), ""},
-		"no relation":  {[]string{vmA}, copiesJSON("", copyJSON(vmA, `"Get-VMReplication: InvalidState,x"`)), "Get-VMReplication"},
+		"no point": {
+			[]string{vmA},
+			copiesJSON("", strings.Replace(copyJSON(vmA, `"Measure-VMReplication: InvalidState,x"`), `"Replicating"`, `"FailedOverWaitingCompletion"`, 1)),
+			"Measure-VMReplication",
+		},
+		"no relation": {[]string{vmA}, copiesJSON("", copyJSON(vmA, `"Get-VMReplication: InvalidState,x"`)), "Get-VMReplication"},
 	} {
 		s := &scripted{answer: Answer{Outcome: OutcomeDone, Result: c.answer}}
 		got, err := New(s).Copies(t.Context(), c.ids)

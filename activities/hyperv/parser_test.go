@@ -1,6 +1,7 @@
 package hyperv
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,13 +74,18 @@ func TestTheRealParserTakesEveryScript(t *testing.T) {
 }
 
 func TestTheRealParserFindsWhatIsPlanted(t *testing.T) {
-	for _, text := range []string{
+	planted := []string{
 		"function X { ", "$a = $b ? 1 : 2", "Get-VM && Get-VM", "$a = $b ?? 1", "$a ??= 1", "${a}?.Name", "${a}?[0]",
-	} {
-		file := filepath.Join(t.TempDir(), "planted.ps1")
-		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-		out, err := parsed(t, file)
-		require.Error(t, err, "%s: %s", text, out)
-		require.Contains(t, out, "planted.ps1: 1:", text)
+	}
+	dir := t.TempDir()
+	var files []string
+	for i, text := range planted {
+		files = append(files, filepath.Join(dir, fmt.Sprintf("planted-%d.ps1", i)))
+		require.NoError(t, os.WriteFile(files[i], []byte(text), 0o600))
+	}
+	out, err := parsed(t, files...)
+	require.Error(t, err, out)
+	for i, text := range planted {
+		require.Contains(t, out, fmt.Sprintf("planted-%d.ps1: 1:", i), text)
 	}
 }
