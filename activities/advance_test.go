@@ -1,0 +1,216 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/lifeboat-dr/lifeboat/activities/hyperv"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// failing answers one call with an error, before or after it is done.
+func failing(call string, err error) func(context.Context, string) error {
+	return func(_ context.Context, c string) error {
+		if c == call {
+			return err
+		}
+		return nil
+	}
+}
+
+func advance(t *testing.T, s *site, b *book, in AdvanceIn) AdvanceOut {
+	t.Helper()
+	out, err := engine(s, b).Advance(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func wantDecision(t *testing.T, out AdvanceOut, kind plans.DecisionKind, words ...string) {
+	t.Helper()
+	if out.Decision.Kind != kind {
+		t.Fatalf("decided %s (%s), want %s", out.Decision.Kind, out.Decision.Why, kind)
+	}
+	for _, w := range words {
+		if text := out.Decision.Why + " " + out.Decision.Remedy; !strings.Contains(text, w) {
+			t.Errorf("%q does not say %q", text, w)
+		}
+	}
+}
+
+func TestOneActAndItsTwoNotes(t *testing.T) {
+	eachVerb(t, func(t *testing.T, verb plans.Verb, s *site, b *book, in AdvanceIn) {
+		out := advance(t, s, b, in)
+		wantDecision(t, out, plans.Act)
+		if !slices.Equal(s.acts, []string{functionOf[verb]}) {
+			t.Fatalf("acts %v", s.acts)
+		}
+		if out.Act == nil || out.Act.Outcome != "done" || out.Act.Request != "r1" || len(b.before) != 1 || len(b.after) != 1 {
+			t.Fatalf("act %+v, journal %v %v", out.Act, b.before, b.after)
+		}
+		if n := b.before[0]; n.Verb != verb || n.Expect != out.Decision.Expect || n.Irreversible != (verb == plans.VerbReverse) {
+			t.Errorf("before: %+v", n)
+		}
+	})
+}
+
+func TestWalkToTheEnd(t *testing.T) {
+	s, b := newSite(), &book{}
+	for range 10 {
+		out := advance(t, s, b, request(plans.PhaseReverse))
+		if out.Decision.Kind == plans.Done {
+			if len(s.acts) != 5 || !out.Decision.NoWayBack || out.Decision.Good != plans.Target {
+				t.Errorf("acts %v, decision %+v", s.acts, out.Decision)
+			}
+			return
+		}
+	}
+	t.Fatalf("not done after ten: %v", s.acts)
+}
+
+func TestAnswerLost(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		eachVerb(t, func(t *testing.T, verb plans.Verb, s *site, b *book, in AdvanceIn) {
+			silent := failing(functionOf[verb], &hyperv.NoAnswerError{Host: "X", Request: "r1", Err: errors.New("cut")})
+			if late {
+				s.after = silent
+			} else {
+				s.before = silent
+			}
+			out := advance(t, s, b, in)
+			wantDecision(t, out, plans.Wait, "no answer to "+string(verb))
+			if out.Act.Outcome != "no-answer" {
+				t.Errorf("outcome %s", out.Act.Outcome)
+			}
+			s.before, s.after = nil, nil
+			for range 3 {
+				advance(t, s, b, in)
+			}
+			if n := len(slices.DeleteFunc(slices.Clone(s.acts), func(a string) bool { return a != functionOf[verb] })); n != 1 {
+				t.Errorf("late=%v: done %d times: %v", late, n, s.acts)
+			}
+		})
+	}
+}
+
+func TestMovedAndExpired(t *testing.T) {
+	for _, o := range []hyperv.Outcome{hyperv.OutcomeMoved, hyperv.OutcomeExpired} {
+		eachVerb(t, func(t *testing.T, verb plans.Verb, s *site, b *book, in AdvanceIn) {
+			s.outcome = func(call string) hyperv.Outcome {
+				if call == functionOf[verb] {
+					return o
+				}
+				return ""
+			}
+			out := advance(t, s, b, in)
+			wantDecision(t, out, plans.Wait, string(o))
+			if out.Act.Outcome != string(o) || len(s.acts) != 0 {
+				t.Errorf("outcome %s, acts %v", out.Act.Outcome, s.acts)
+			}
+		})
+	}
+}
+
+func scriptError(id, category string) error {
+	return &hyperv.ScriptError{Host: "DR1", Function: "f", ID: id, Category: category, Message: "said so", Acted: true}
+}
+
+func TestFailedButWentThrough(t *testing.T) {
+	eachVerb(t, func(t *testing.T, verb plans.Verb, s *site, b *book, in AdvanceIn) {
+		s.after = failing(functionOf[verb], scriptError("OperationFailed,X", "NotSpecified"))
+		out := advance(t, s, b, in)
+		wantDecision(t, out, plans.Wait, "the VM has moved on")
+		if out.Act.Outcome != "failed" {
+			t.Errorf("outcome %s", out.Act.Outcome)
+		}
+	})
+}
+
+func TestRefusedByTheHost(t *testing.T) {
+	eachVerb(t, func(t *testing.T, verb plans.Verb, s *site, b *book, in AdvanceIn) {
+		s.before = failing(functionOf[verb], scriptError("OutOfMemory,X", "NotSpecified"))
+		out := advance(t, s, b, in)
+		wantDecision(t, out, plans.Refuse, string(verb)+" was refused by DR1", "said so", "free memory")
+	})
+}
+
+func TestBusyWaits(t *testing.T) {
+	s, b := newSite(), &book{}
+	s.before = failing("HQ1 Stop-LifeboatGuest", scriptError("ObjectInUse,X", "ResourceBusy"))
+	wantDecision(t, advance(t, s, b, request(plans.PhaseShutdown)), plans.Wait, "another operation is under way")
+}
+
+func TestNotWrittenDownIsNotDone(t *testing.T) {
+	eachVerb(t, func(t *testing.T, _ plans.Verb, s *site, b *book, in AdvanceIn) {
+		b.full = true
+		_, err := engine(s, b).Advance(t.Context(), in)
+		if err == nil || !strings.Contains(err.Error(), "no space left") || len(s.acts) != 0 {
+			t.Fatalf("error %v, acts %v", err, s.acts)
+		}
+	})
+}
+
+func TestShutDownThatTakesTooLong(t *testing.T) {
+	in := request(plans.PhaseShutdown)
+	for _, c := range []struct {
+		name  string
+		err   error
+		kind  plans.DecisionKind
+		words []string
+	}{
+		{"sent", &hyperv.NoAnswerError{Host: "HQ1", Started: true, Err: context.DeadlineExceeded}, plans.Refuse, []string{"did not shut down", "may still be shutting it down", "turn it off"}},
+		{"never sent", &hyperv.NotSentError{Host: "HQ1", Reason: "busy", Err: context.DeadlineExceeded}, plans.Wait, []string{"could not be sent (busy)"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSite()
+			s.before = failing("HQ1 Stop-LifeboatGuest", c.err)
+			wantDecision(t, advance(t, s, &book{}, in), c.kind, c.words...)
+		})
+	}
+	t.Run("went off", func(t *testing.T) {
+		s := newSite()
+		s.after = failing("HQ1 Stop-LifeboatGuest", &hyperv.NoAnswerError{Host: "HQ1", Err: context.DeadlineExceeded})
+		wantDecision(t, advance(t, s, &book{}, in), plans.Wait)
+	})
+}
+
+func TestUnseenSaysWhy(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		err   error
+		words []string
+	}{
+		{"password", &hyperv.NotSentError{Host: "HQ1", Reason: "denied", Err: errors.New("401"), Hint: "check the account"}, []string{"cannot see HQ1 (denied)", "unknown is not off", "check the account"}},
+		{"certificate", &hyperv.NotSentError{Host: "HQ1", Reason: "certificate", Err: errors.New("expired"), Hint: "renew it"}, []string{"(certificate)", "renew it"}},
+		{"silence", &hyperv.NoAnswerError{Host: "HQ1", Err: errors.New("read tcp 127.0.0.1:54321: reset")}, []string{"(no answer)", "bring HQ1 back"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, b := newSite(), &book{}
+			s.before = failing("HQ1 Get-LifeboatCopies", c.err)
+			out := advance(t, s, b, request(plans.PhaseReverse))
+			wantDecision(t, out, plans.UnknownPair, c.words...)
+			if !out.Decision.Unseen || len(s.acts)+len(b.before) != 0 || strings.Contains(out.Decision.Why, "54321") {
+				t.Errorf("decision %+v, acts %v", out.Decision, s.acts)
+			}
+		})
+	}
+}
+
+func TestUnknownHost(t *testing.T) {
+	in := request(plans.PhaseReverse)
+	in.VM.SourceHost = "HQ9"
+	wantDecision(t, advance(t, newSite(), &book{}, in), plans.UnknownPair, "cannot see HQ9", "not in the configuration")
+}
+
+func TestCancelledBeforeTheActDoesNothing(t *testing.T) {
+	s, b := newSite(), &book{}
+	ctx, cancel := context.WithCancel(t.Context())
+	s.before = func(context.Context, string) error { cancel(); return nil }
+	if _, err := engine(s, b).Advance(ctx, request(plans.PhaseReverse)); err == nil || len(s.acts)+len(b.before) != 0 {
+		t.Fatalf("error %v, acts %v, notes %v", err, s.acts, b.before)
+	}
+}

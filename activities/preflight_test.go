@@ -1,0 +1,54 @@
+package activities
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/lifeboat-dr/lifeboat/activities/hyperv"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+func TestGoodSidesComeFromWhatWasSeen(t *testing.T) {
+	in := plans.RunInput{Operation: plans.PlannedFailover, Reverse: plans.ReverseAfterGates}
+	seen := func(host, power, mode string) plans.Copy {
+		return plans.Copy{Host: host, Reached: true, Exists: true, Power: power, Mode: mode, State: "Replicating"}
+	}
+	good := goodSides(in, []plans.Pair{
+		{ID: "here", Source: seen("HQ1", "Running", "Primary"), Target: seen("DR1", "Off", "Replica")},
+		{ID: "there", Source: seen("HQ1", "Off", "Replica"), Target: seen("DR1", "Running", "Primary")},
+		{ID: "unseen", Source: plans.Copy{Host: "HQ1"}, Target: seen("DR1", "Off", "Replica")},
+	})
+	if good["here"] != plans.Source || good["there"] != plans.Target || good["unseen"] != "" || len(good) != 2 {
+		t.Errorf("good sides: %v", good)
+	}
+}
+
+func TestPreflightOfHostsThatDoNotAnswer(t *testing.T) {
+	s := newSite()
+	s.before = failing("DR1 Get-LifeboatHost", &hyperv.NotSentError{Host: "DR1", Reason: "unreachable", Err: errors.New("refused"), Hint: "start WinRM"})
+	in := plans.RunInput{Plan: "p", Operation: plans.PlannedFailover, Hosts: []plans.RunHost{{Name: "DR1"}}}
+	for i := range maxFindings + 20 {
+		in.Hosts = append(in.Hosts, plans.RunHost{Name: fmt.Sprintf("NO%d", i)})
+	}
+	out, err := engine(s, &book{}).Preflight(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Findings) != maxFindings+1 || out.Findings[0].Severity != plans.Blocker || out.Findings[maxFindings].Code != "more-findings" {
+		t.Errorf("%d findings, first %+v, last %+v", len(out.Findings), out.Findings[0], out.Findings[len(out.Findings)-1])
+	}
+}
+
+func TestNoticeTwiceIsOneNote(t *testing.T) {
+	b := &book{}
+	a := engine(newSite(), b)
+	for range 2 {
+		if err := a.Notify(t.Context(), NotifyIn{Run: "r", Text: "we run at DR"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(b.notes) != 1 {
+		t.Errorf("notes: %v", b.notes)
+	}
+}
