@@ -110,6 +110,9 @@ func (a *Activities) afterFailure(ctx context.Context, in AdvanceIn, d plans.Dec
 	if next.Kind != plans.Act || next.Verb != d.Verb || next.Expect != d.Expect {
 		again := d
 		again.Kind, again.Why = plans.Wait, fmt.Sprintf("%s answered with an error, but the VM has moved on; looking again", d.Verb)
+		if next.Unseen {
+			again.Why = fmt.Sprintf("%s answered with an error; looking what became of it", d.Verb)
+		}
 		return again
 	}
 	held := d

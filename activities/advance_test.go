@@ -138,6 +138,22 @@ func TestRefusedByTheHost(t *testing.T) {
 	})
 }
 
+func TestFailedAndThenUnseen(t *testing.T) {
+	s, b := newSite(), &book{}
+	failed := false
+	s.before = func(_ context.Context, call string) error {
+		switch {
+		case call == "HQ1 Stop-LifeboatGuest":
+			failed = true
+			return scriptError("OperationFailed,X", "NotSpecified")
+		case failed:
+			return &hyperv.NotSentError{Host: "HQ1", Reason: "unreachable", Err: errors.New("gone")}
+		}
+		return nil
+	}
+	wantDecision(t, advance(t, s, b, request(plans.PhaseShutdown)), plans.Wait, "looking what became of it")
+}
+
 func TestBusyWaits(t *testing.T) {
 	s, b := newSite(), &book{}
 	s.before = failing("HQ1 Stop-LifeboatGuest", scriptError("ObjectInUse,X", "ResourceBusy"))
