@@ -14,7 +14,9 @@ import (
 	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/common/dynamicconfig"
 	"go.temporal.io/server/common/log"
+	"go.temporal.io/server/common/membership/static"
 	sqliteplugin "go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
+	"go.temporal.io/server/common/primitives"
 	"go.temporal.io/server/schema/sqlite"
 	"go.temporal.io/server/temporal"
 )
@@ -70,6 +72,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		temporal.WithConfig(cfg),
 		temporal.ForServices(temporal.DefaultServices),
 		temporal.WithLogger(serverLog(o.Dir)),
+		temporal.WithStaticHosts(ports.hosts()),
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 		temporal.WithDynamicConfigClient(settings()),
 	)
@@ -119,6 +122,20 @@ func serverLog(dir string) log.Logger {
 type portSet struct {
 	frontend, ui int
 	internal     [7]int // history, matching, worker and four membership ports
+}
+
+// hosts names the one place where each service runs. Without it the services
+// look for each other through a membership ring that is kept in the database,
+// and after a kill they wait most of a minute for members that are dead.
+func (p portSet) hosts() map[primitives.ServiceName]static.Hosts {
+	at := func(port int) static.Hosts {
+		self := fmt.Sprintf("%s:%d", loopback, port)
+		return static.Hosts{All: []string{self}, Self: self}
+	}
+	return map[primitives.ServiceName]static.Hosts{
+		primitives.FrontendService: at(p.frontend), primitives.HistoryService: at(p.internal[0]),
+		primitives.MatchingService: at(p.internal[1]), primitives.WorkerService: at(p.internal[2]),
+	}
 }
 
 func choosePorts(frontend, ui int) (portSet, error) {
