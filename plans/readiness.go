@@ -132,6 +132,7 @@ func (r *readiness) vm(vm RunVM) {
 	}
 	if r.in.Operation == PlannedFailover {
 		r.switches(vm)
+		r.untold(vm, p)
 		r.health(vm, p)
 		r.version(vm, p)
 	}
@@ -194,6 +195,21 @@ func (r *readiness) switches(vm RunVM) {
 		if !slices.ContainsFunc(h.Switches, func(s SwitchView) bool { return s.Name == nic.Switch }) {
 			r.add(Finding{Severity: Blocker, Code: "switch-missing", VM: vm.Label, Host: h.Name, Text: fmt.Sprintf("the host has no switch %q", nic.Switch),
 				Means: "it would start without a network", Remedy: "create the switch there, or mend the network in the configuration"})
+		}
+	}
+}
+
+// untold reports reads that failed for one copy. Without Get-VMReplication it is
+// not known how the VM replicates, so nothing may be decided.
+func (r *readiness) untold(vm RunVM, p Pair) {
+	for _, c := range []Copy{p.Source, p.Target} {
+		for _, problem := range c.Problems {
+			f := Finding{Severity: Warning, Code: "read-failed", VM: vm.Label, Host: c.Host, Text: "a read failed: " + problem,
+				Means: "part of its state is not known", Remedy: "run that cmdlet on the host and mend what it says"}
+			if strings.HasPrefix(problem, "Get-VMReplication:") {
+				f.Severity, f.Means = Blocker, "how it replicates is not known, so it is not moved"
+			}
+			r.add(f)
 		}
 	}
 }

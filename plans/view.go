@@ -47,6 +47,9 @@ type Copy struct {
 	FailoverType    string    `json:"failover_type,omitempty"` // Regular, ApplicationConsistent, Planned
 
 	Adapters []Adapter `json:"adapters,omitempty"`
+	// Problems are reads that failed for this copy, each "<cmdlet>: <error
+	// id>": what they would have told is not known.
+	Problems []string `json:"problems,omitempty"`
 }
 
 // Adapter is a network adapter of a copy, with its failover address.
