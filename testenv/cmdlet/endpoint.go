@@ -41,9 +41,10 @@ type problem struct {
 // maxQuestion is the size of the largest call, in bytes.
 const maxQuestion = 8 << 20
 
-// Endpoint serves a host's cmdlets to the stand-in module. A fault that cuts
-// the connection cuts the module's request.
-func Endpoint(farm *hypervisor.Farm, host *hypervisor.Host) http.Handler {
+// Endpoint serves a host's cmdlets to the stand-in module. caller says who
+// stands behind a call; nil takes the module's word, and a fault that cuts the
+// connection then cuts the module's request.
+func Endpoint(farm *hypervisor.Farm, host *hypervisor.Host, caller func() hypervisor.Caller) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var q question
 		d := json.NewDecoder(io.LimitReader(r.Body, maxQuestion))
@@ -54,6 +55,9 @@ func Endpoint(farm *hypervisor.Farm, host *hypervisor.Host) http.Handler {
 		}
 		lost := false
 		by := hypervisor.Caller{By: strings.TrimPrefix(q.By, "="), Cut: func(bool) { lost = true }}
+		if caller != nil {
+			by = caller()
+		}
 		bound := map[string]any{}
 		for name, v := range q.Bound {
 			bound[name] = received(v)

@@ -150,7 +150,7 @@ func (w *world) thumbprint(host string) string {
 func endpoints(farm *hypervisor.Farm) http.Handler {
 	mux := http.NewServeMux()
 	for _, h := range farm.Hosts() {
-		mux.Handle("/"+h.Name()+"/", cmdlet.Endpoint(farm, h))
+		mux.Handle("/"+h.Name()+"/", cmdlet.Endpoint(farm, h, nil))
 	}
 	return mux
 }

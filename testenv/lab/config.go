@@ -13,7 +13,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"github.com/lifeboat-dr/lifeboat/testenv/cmdlet"
 	"github.com/lifeboat-dr/lifeboat/testenv/environment"
 )
 
@@ -234,16 +233,4 @@ func short(d time.Duration) string {
 		text = strings.TrimSuffix(text, "0m")
 	}
 	return text
-}
-
-func writeModule() (string, error) {
-	dir, err := os.MkdirTemp("", "lifeboat-lab-module-")
-	if err != nil {
-		return "", err
-	}
-	if err := cmdlet.WriteModule(dir); err != nil {
-		_ = os.RemoveAll(dir)
-		return "", err
-	}
-	return dir, nil
 }

@@ -2,14 +2,8 @@ package lab
 
 import (
 	"context"
-	"net"
-	"net/http"
-	"time"
-
-	"github.com/lifeboat-dr/lifeboat/testenv/cmdlet"
 	"github.com/lifeboat-dr/lifeboat/testenv/hypervisor"
 	"github.com/lifeboat-dr/lifeboat/testenv/powershell"
-	"github.com/lifeboat-dr/lifeboat/testenv/process"
 )
 
 // GuestUser is the account that every simulated guest knows; its password is
@@ -63,31 +57,4 @@ func (g guestCommands) Invoke(_ context.Context, _ *powershell.Session, call pow
 		}
 	}
 	return nil
-}
-
-// startEndpoint serves the stand-in module of a real PowerShell.
-func (l *Lab) startEndpoint() error {
-	dir, err := writeModule()
-	if err != nil {
-		return err
-	}
-	l.module = dir
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	for _, h := range l.farm.Hosts() {
-		mux.Handle("/"+h.Name()+"/", http.StripPrefix("/"+h.Name(), cmdlet.Endpoint(l.farm, h)))
-	}
-	l.endpoint = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, Addr: listener.Addr().String()}
-	go func() { _ = l.endpoint.Serve(listener) }()
-	return nil
-}
-
-// engine starts the real PowerShell for one host.
-func (l *Lab) engine(h *hypervisor.Host) *process.Engine {
-	return &process.Engine{Path: l.opts.PowerShell, Env: []string{
-		"PSModulePath=" + l.module, "LIFEBOAT_LAB_ENDPOINT=http://" + l.endpoint.Addr + "/" + h.Name() + "/",
-	}}
 }

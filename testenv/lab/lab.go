@@ -10,8 +10,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
-	"os"
 	"sync"
 	"time"
 
@@ -56,8 +54,7 @@ type Lab struct {
 	order    []string
 	passwd   string
 	ca       *authority
-	module   string // folder of the stand-in module, with a real PowerShell
-	endpoint *http.Server
+	endpoint *endpoint // with a real PowerShell only
 }
 
 // wire is one host's WinRM service.
@@ -88,7 +85,8 @@ func Start(o Options) (*Lab, error) {
 
 func (l *Lab) start() error {
 	if l.opts.PowerShell != "" {
-		if err := l.startEndpoint(); err != nil {
+		var err error
+		if l.endpoint, err = startEndpoint(); err != nil {
 			return err
 		}
 	}
@@ -110,8 +108,10 @@ func (l *Lab) startHost(h *hypervisor.Host) error {
 	skew := h.Info().Now.Sub(l.farm.Now()).Round(time.Second)
 	host := &process.Host{
 		Name: h.Name(), Mutexes: process.NewMutexes(),
-		Now:        func() time.Time { return time.Now().Add(skew) },
-		NewSession: func(by *string, handle process.Handle) *powershell.Session { return l.session(h, by, handle) },
+		Now: func() time.Time { return time.Now().Add(skew) },
+		NewSession: func(by *string, handle process.Handle, native process.Native) *powershell.Session {
+			return l.session(h, by, handle, native)
+		},
 	}
 	if l.opts.PowerShell != "" {
 		host.Engine = l.engine(h)
@@ -137,10 +137,10 @@ func (l *Lab) startHost(h *hypervisor.Host) error {
 
 // session is a PowerShell of the lab's interpreter on a host. Cmdlets act in
 // the name of the request that the process is working on.
-func (l *Lab) session(h *hypervisor.Host, by *string, handle process.Handle) *powershell.Session {
+func (l *Lab) session(h *hypervisor.Host, by *string, handle process.Handle, native process.Native) *powershell.Session {
 	caller := func() hypervisor.Caller { return hypervisor.Caller{By: *by, Cut: handle.Cut} }
 	return powershell.NewSession(powershell.Options{
-		Commands: cmdlet.New(l.farm, h, caller), ComputerName: h.Name(),
+		Commands: cmdlet.New(l.farm, h, caller), ComputerName: h.Name(), Native: native,
 		InvokeGuest: func(ctx context.Context, vm, user, password, script string) (any, *powershell.ErrorRecord) {
 			return l.inGuest(ctx, h, vm, user, password, script)
 		},
@@ -190,10 +190,7 @@ func (l *Lab) Close() {
 		_ = w.http.Close()
 	}
 	if l.endpoint != nil {
-		_ = l.endpoint.Close()
-	}
-	if l.module != "" {
-		_ = os.RemoveAll(l.module)
+		l.endpoint.close()
 	}
 	l.farm.Close()
 }

@@ -1,6 +1,9 @@
 package powershell
 
-import "context"
+import (
+	"context"
+	"io"
+)
 
 // Options says what a session stands on.
 type Options struct {
@@ -11,6 +14,9 @@ type Options struct {
 	// InvokeGuest runs script text inside a guest (PowerShell Direct); nil means
 	// that no guest can be reached. vmID is what -VMId was given.
 	InvokeGuest func(ctx context.Context, vmID, user, password, script string) (any, *ErrorRecord)
+	// Native runs a program that is no PowerShell command, such as hostname.exe;
+	// ok is false where there is none of that name. nil means no programs.
+	Native func(ctx context.Context, name string, args []string, stdout, stderr io.Writer) (code int, ok bool)
 }
 
 // Commands is the seam to cmdlets that are not part of the core.

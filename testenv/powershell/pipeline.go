@@ -213,6 +213,9 @@ func (r *run) stageFor(call *boundCall, emit func(any) error) (stage, error) {
 	}
 	info := r.find(call.name)
 	if info == nil {
+		if st, ok := r.native(call, emit); ok {
+			return st, nil
+		}
 		return nil, &thrown{record: &ErrorRecord{ID: "CommandNotFoundException", Category: "ObjectNotFound",
 			Message: "The term '" + call.name + "' is not recognized as the name of a cmdlet, function, script file, or operable program. Check the spelling of the name, or if a path was included, verify that the path is correct and try again.",
 			Type:    "System.Management.Automation.CommandNotFoundException", HResult: "0x80131501"}}

@@ -61,6 +61,19 @@ func (r *run) line(ctx context.Context, line string) uint32 {
 	return 0
 }
 
+// native is what a script's PowerShell finds on the path: hostname, whoami and
+// another PowerShell.
+func (r *run) native(ctx context.Context, name string, args []string, stdout, stderr io.Writer) (int, bool) {
+	switch strings.TrimSuffix(strings.ToLower(name), ".exe") {
+	case "hostname", "whoami", "powershell":
+	default:
+		return 0, false
+	}
+	inner := *r
+	inner.stdout, inner.stderr = stdout, stderr
+	return int(int32(inner.line(ctx, strings.Join(append([]string{name}, args...), " ")))), true
+}
+
 // split takes the first word, which may be quoted.
 func split(line string) (word, rest string) {
 	line = strings.TrimLeft(line, " \t")
@@ -86,7 +99,7 @@ func (r *run) powershell(ctx context.Context, args string) uint32 {
 	if r.host.Engine != nil {
 		return r.engine(ctx, script)
 	}
-	s := r.host.session(&r.by, r.handle)
+	s := r.host.session(&r.by, r.handle, r.native)
 	if isPump(script) {
 		return r.pump(ctx, s)
 	}

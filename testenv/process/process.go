@@ -20,8 +20,9 @@ type Host struct {
 	// the real rate whatever the speed of the simulated world.
 	Now func() time.Time
 	// NewSession makes the interpreter of one PowerShell process. by points to
-	// the id of the request being worked on, "process" before the first.
-	NewSession func(by *string, h Handle) *powershell.Session
+	// the id of the request being worked on, "process" before the first; native
+	// starts programs of the host (powershell.Options.Native).
+	NewSession func(by *string, h Handle, native Native) *powershell.Session
 	// Engine runs PowerShell command lines for real; nil means the interpreter.
 	Engine *Engine
 	// Mutexes are the host's named mutexes; nil means that a process has its own.
@@ -30,6 +31,9 @@ type Host struct {
 	// sessions replaces NewSession in this package's tests.
 	sessions func(by *string, h Handle) session
 }
+
+// Native starts a program from within a script: see powershell.Options.
+type Native = func(ctx context.Context, name string, args []string, stdout, stderr io.Writer) (code int, ok bool)
 
 // Handle reaches the wire behind a process.
 type Handle interface {
@@ -100,11 +104,11 @@ func (p *Process) end(code uint32) {
 	})
 }
 
-func (h *Host) session(by *string, handle Handle) session {
+func (h *Host) session(by *string, handle Handle, native Native) session {
 	if h.sessions != nil {
 		return h.sessions(by, handle)
 	}
-	return h.NewSession(by, handle)
+	return h.NewSession(by, handle, native)
 }
 
 // gate lets output through until the process is gone.
