@@ -146,7 +146,7 @@ type (
 	}
 	index struct {
 		line
-		object, at_ node
+		object, position node
 	}
 	hashLiteral struct {
 		line

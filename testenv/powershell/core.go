@@ -45,7 +45,7 @@ func init() {
 	register("Select-Object", "SelectObjectCommand", "Property:object[]:0 First:int Last:int Skip:int ExpandProperty:string Unique:switch InputObject:object", selectObject)
 	register("Sort-Object", "SortObjectCommand", "Property:object[]:0 Descending:switch Unique:switch InputObject:object", sortObject)
 	register("Measure-Object", "MeasureObjectCommand", "Property:string:0 Sum:switch Average:switch Maximum:switch Minimum:switch InputObject:object", measure)
-	register("Group-Object", "GroupObjectCommand", "Property:object[]:0 NoElement:switch InputObject:object", group_)
+	register("Group-Object", "GroupObjectCommand", "Property:object[]:0 NoElement:switch InputObject:object", groupObjects)
 	register("Out-Null", "OutNullCommand", "InputObject:object", func(*execution) (stage, error) { return &stageFuncs{}, nil })
 	register("Out-String", "OutStringCommand", "InputObject:object Stream:switch Width:int", outString)
 	register("ConvertTo-Json", "ConvertToJsonCommand", "InputObject:object:0! Depth:int Compress:switch", toJSONCommand)

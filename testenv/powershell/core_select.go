@@ -145,7 +145,7 @@ func measure(x *execution) (stage, error) {
 	}), nil
 }
 
-func group_(x *execution) (stage, error) {
+func groupObjects(x *execution) (stage, error) {
 	return gather(x, func(items []any) error {
 		groups := NewDictionary()
 		for _, item := range items {

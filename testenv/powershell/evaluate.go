@@ -119,7 +119,7 @@ func (r *run) expression(n node) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		at, err := r.value(n.at_)
+		at, err := r.value(n.position)
 		if err != nil {
 			return nil, err
 		}
@@ -266,7 +266,7 @@ func (r *run) store(target node, v any) error {
 		if err != nil {
 			return err
 		}
-		at, err := r.value(t.at_)
+		at, err := r.value(t.position)
 		if err != nil {
 			return err
 		}

@@ -194,7 +194,7 @@ func (p *scanner) postfix(x node) node {
 			i := p.expression()
 			p.lines()
 			p.expect("]")
-			x = &index{line: at, object: x, at_: i}
+			x = &index{line: at, object: x, position: i}
 		default:
 			return x
 		}
