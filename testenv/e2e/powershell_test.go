@@ -1,0 +1,44 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// realPowerShell finds a real engine: LIFEBOAT_PWSH, pwsh on PATH, or one that
+// lies beside the checkout.
+func realPowerShell(t *testing.T) string {
+	t.Helper()
+	beside, err := filepath.Abs("../../../shared/pwsh/pwsh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{os.Getenv("LIFEBOAT_PWSH"), "pwsh", beside} {
+		if path, err := exec.LookPath(name); name != "" && err == nil {
+			return path
+		}
+	}
+	t.Skip("no PowerShell here: set LIFEBOAT_PWSH")
+	return ""
+}
+
+// The whole plan with every host script and the session pump run by a real
+// PowerShell engine; only the Hyper-V cmdlets behind it are simulated.
+func TestPlannedFailoverOnARealPowerShell(t *testing.T) {
+	w := newWorld(t, "northgate", 60, "--powershell", realPowerShell(t))
+	w.up()
+	w.must(0, "check")
+	w.must(0, "failover", "northgate-site-loss", "--planned", "--yes", "--auto")
+	w.checkInvariants("northgate-site-loss", "NG-HV01", "NG-HV02",
+		"NG-DC01", "NG-SQL01", "NG-FS01", "NG-ERP01", "NG-ERP02", "NG-WEB01", "NG-RDS01", "NG-PRN01", "NG-LNX01")
+	w.must(0, "journal", "verify")
+	// What a session does on a host is told apart by request there too.
+	for _, e := range w.ledger() {
+		if e.What == "call" && (e.By == "" || e.By == "process" || strings.ContainsAny(e.By, " \n")) {
+			t.Errorf("a call in nobody's name: %+v", e)
+		}
+	}
+}
