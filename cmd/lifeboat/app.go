@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -27,6 +30,8 @@ var (
 
 // newApp builds the command tree over a terminal.
 func newApp(t terminal) *cli.App {
+	// The library has no other way to keep help texts to a width.
+	cli.HelpPrinter = narrowHelp
 	return &cli.App{
 		Name:                 "lifeboat",
 		Usage:                "disaster recovery for Hyper-V Replica",
@@ -54,6 +59,25 @@ func newApp(t terminal) *cli.App {
 			}
 			return cli.ShowAppHelp(c)
 		},
+	}
+}
+
+// narrowHelp prints a help text folded to the width, each line under its own
+// indent.
+func narrowHelp(out io.Writer, template string, data any) {
+	var b bytes.Buffer
+	cli.HelpPrinterCustom(&b, template, data, nil)
+	t := terminal{out: out}
+	for _, line := range strings.Split(strings.TrimRight(b.String(), "\n"), "\n") {
+		if len([]rune(line)) <= width {
+			t.say("%s", line)
+			continue
+		}
+		body := strings.TrimLeft(line, " ")
+		indent := len(line) - len(body) + 4
+		head, rest, _ := strings.Cut(body, "  ")
+		t.say("%s%s", strings.Repeat(" ", indent-4), head)
+		t.wrapped("", indent, strings.TrimSpace(rest))
 	}
 }
 
@@ -137,8 +161,9 @@ func completionCommand(t terminal) *cli.Command {
 // completions are the few lines each shell needs to ask the program itself.
 var completions = map[string]string{
 	"bash": `_lifeboat() {
-  local cur="${COMP_WORDS[COMP_CWORD]}"
-  COMPREPLY=($(compgen -W "$("${COMP_WORDS[@]:0:$COMP_CWORD}" --generate-bash-completion)" -- "$cur"))
+  local cur="${COMP_WORDS[COMP_CWORD]}" typed=("${COMP_WORDS[@]:0:$COMP_CWORD}")
+  [[ "$cur" == -* ]] && typed+=("$cur")
+  COMPREPLY=($(compgen -W "$("${typed[@]}" --generate-bash-completion)" -- "$cur"))
 }
 complete -F _lifeboat lifeboat
 `,

@@ -13,8 +13,8 @@ import (
 //
 // Everything after a lone -- stays as it is.
 func flagsFirst(app *cli.App, args []string) ([]string, error) {
-	if len(args) == 0 {
-		return args, nil
+	if len(args) == 0 || args[len(args)-1] == "--generate-bash-completion" {
+		return args, nil // a shell asks for the next word: it may be half typed
 	}
 	out := []string{args[0]}
 	flags, commands := everyFlag(app.Flags, app.Commands), app.Commands

@@ -139,6 +139,7 @@ func (d *demo) watch(e *running, input plans.RunInput, auto bool) error {
 		d.words.say("Manual steps are answered by the lab operator (simulated): --auto.")
 	}
 	w := newWatcher(d.words)
+	w.auto = auto
 	if !auto {
 		w.answer = askPerson(d.words, d.c, client)
 	}

@@ -118,6 +118,7 @@ func launch(t, words terminal, c *cli.Context, look *worker.Look, asJSON bool) e
 		return nil
 	}
 	w := newWatcher(words)
+	w.auto = input.Auto
 	if words.interactive() && !input.Auto && !asJSON {
 		w.answer = askPerson(words, c, client)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -140,47 +139,4 @@ func showExplanation(t terminal, l *worker.Look, native bool) {
 			t.say("       %s> %s", n.Host, n.Command)
 		}
 	}
-}
-
-// showReport prints what a run left: the page a manager reads.
-func showReport(t terminal, r plans.Report) {
-	s := r.Status
-	t.say("%s  %s  %s -> %s  %s", strings.ToUpper(string(s.Verdict)), plain(s.Plan), s.From, s.To, s.RunID)
-	t.wrapped("  ", 2, s.Summary)
-	simulated := ""
-	if r.Simulated {
-		simulated = fmt.Sprintf(" (simulated hosts, %gx)", r.Input.Speed)
-	}
-	t.say("  RTO  %s%s%s", span(r.RTO.D()), objective(scaled(r.Input.Objectives.RTO, r.Input.Speed)), simulated)
-	t.say("")
-	t.say("  %-16s %-9s %-10s %-14s %s", "VM", "RESULT", "DOWN FOR", "GATES", "ACTS")
-	for _, vm := range s.VMs {
-		t.say("  %-16s %-9s %-10s %-14s %d", cut(plain(vm.Label), 16), vm.Verdict, span(r.Downtime[vm.Label].D()), gatesWord(vm), len(vm.Acts))
-	}
-	for _, left := range s.LeftOut {
-		t.wrapped(fmt.Sprintf("  %-16s ", cut(plain(left.VM), 16)), 19, "left out: "+left.Why)
-	}
-	for _, a := range r.Answers {
-		t.wrapped("  ", 4, fmt.Sprintf("%s  %s by %s (%s) %s", a.At.Local().Format(clock), a.Answer.Choice, plain(a.Answer.By), a.Answer.Via, plain(a.Answer.Reason)))
-	}
-	t.say("")
-	t.wrapped("  Good copy  ", 13, s.GoodCopy)
-	t.wrapped("  Way back   ", 13, s.WayBack)
-}
-
-// scaled is a target in the time that a lab's clock shows here.
-func scaled(d plans.Duration, speed float64) plans.Duration {
-	if speed <= 0 {
-		return d
-	}
-	return plans.Duration(time.Duration(float64(d) / speed))
-}
-
-func gatesWord(vm plans.VMStatus) string {
-	for _, p := range vm.Times {
-		if p.Phase == plans.PhaseGates && !p.Ended.IsZero() {
-			return span(p.Ended.Sub(p.Started))
-		}
-	}
-	return "-"
 }

@@ -62,6 +62,9 @@ func runListCommand(t terminal) *cli.Command {
 			if len(runs) == 0 {
 				t.say("No runs yet. Older ones: lifeboat journal show")
 			}
+			if len(runs) > 0 {
+				t.say("%-28s %-19s  %s", "PLAN", "STARTED", "STATE")
+			}
 			for _, r := range runs {
 				state := "ended " + r.Ended.Local().Format("2006-01-02 15:04:05")
 				if r.Open {

@@ -76,22 +76,15 @@ func stepNote(st plans.StepStatus) string {
 func showVMs(t terminal, s plans.RunStatus) {
 	t.say("  %-16s %-8s %-10s %s", "VM", "STATE", "PHASE", "NOW")
 	for _, vm := range s.VMs {
-		t.wrapped(fmt.Sprintf("  %-16s %-8s %-10s ", cut(plain(vm.Label), 16), vm.Verdict, vm.Phase), 38, plain(doing(vm)))
+		t.wrapped(fmt.Sprintf("  %-16s %-8s %-10s ", cut(plain(vm.Label), 16), vm.Verdict, vm.Phase), 38, plain(doing(s, vm)))
 	}
-}
-
-func doing(vm plans.VMStatus) string {
-	if vm.Verdict == plans.VerdictRunning && vm.Phase == plans.PhaseGates && vm.GateText != "" {
-		return vm.GateText
-	}
-	return vm.Doing
 }
 
 func showFindings(t terminal, findings []plans.Finding) {
 	for _, f := range findings {
 		mark := map[plans.Severity]string{plans.Blocker: "x", plans.Warning: "!", plans.Info: "-"}[f.Severity]
 		subject := strings.TrimSpace(f.VM + " " + f.Host)
-		t.wrapped(fmt.Sprintf("  %s ", mark), 4, fmt.Sprintf("%s: %s", plain(subject), f.Text))
+		t.wrapped(fmt.Sprintf("  %s ", mark), 4, plain(subject)+": "+strings.TrimPrefix(f.Text, subject+": "))
 		if f.Means != "" && f.Severity != plans.Info {
 			t.wrapped("    Means ", 10, f.Means)
 		}
@@ -146,13 +139,18 @@ func shellWord(s string) string {
 // span writes a duration as people say it: 42 s, 3 min 5 s, 1 h 12 min.
 func span(d time.Duration) string {
 	d = d.Round(time.Second)
+	h, m, sec := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
 	switch {
 	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+		return fmt.Sprintf("%d s", sec)
+	case h > 0 && m > 0:
+		return fmt.Sprintf("%d h %d min", h, m)
+	case h > 0:
+		return fmt.Sprintf("%d h", h)
+	case sec > 0:
+		return fmt.Sprintf("%d min %d s", m, sec)
 	}
-	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	return fmt.Sprintf("%d min", m)
 }
 
 func cut(s string, max int) string {

@@ -50,13 +50,24 @@ func (t terminal) wrapped(head string, indent int, text string) {
 	}
 }
 
+// hanging prints text whose own spaces matter, such as a name in a column;
+// lines that are too long go on below it.
+func (t terminal) hanging(head string, indent int, text string) {
+	if len([]rune(text)) <= width-indent {
+		t.say("%-*s%s", indent, head, text)
+		return
+	}
+	name, rest, _ := strings.Cut(text, " ")
+	t.wrapped(head+fmt.Sprintf("%-10s ", name), indent+11, strings.TrimSpace(rest))
+}
+
 // fold breaks text at spaces so that no line is longer than max; words that
 // are longer stand alone. Line breaks in the text stay.
 func fold(text string, max int) []string {
 	var lines []string
 	for _, paragraph := range strings.Split(text, "\n") {
 		line := ""
-		for _, word := range strings.Fields(paragraph) {
+		for _, word := range words(paragraph, max) {
 			switch {
 			case line == "":
 				line = word
@@ -70,6 +81,20 @@ func fold(text string, max int) []string {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// words takes text apart at spaces, and words that no line holds anywhere; an
+// address stays whole so that it can be copied.
+func words(text string, max int) []string {
+	var all []string
+	for _, word := range strings.Fields(text) {
+		r := []rune(word)
+		for len(r) > max && max > 0 && !strings.Contains(word, "://") {
+			all, r = append(all, string(r[:max])), r[max:]
+		}
+		all = append(all, string(r))
+	}
+	return all
 }
 
 // plain makes a name safe to print: control characters are shown, not sent to

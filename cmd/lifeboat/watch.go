@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/plans"
@@ -18,15 +19,17 @@ type statusSource func(ctx context.Context) (plans.RunStatus, error)
 // reads the same on a terminal, in a pipe and in a log.
 type watcher struct {
 	t      terminal
-	seen   map[string]string
+	seen   map[string]bool
 	asked  map[string]bool
 	footer string
+	// auto is true when a lab operator answers manual steps.
+	auto bool
 	// answer is called for each new question; nil leaves them to others.
 	answer func(ctx context.Context, s plans.RunStatus, q plans.Question) error
 }
 
 func newWatcher(t terminal) *watcher {
-	return &watcher{t: t, seen: map[string]string{}, asked: map[string]bool{}}
+	return &watcher{t: t, seen: map[string]bool{}, asked: map[string]bool{}}
 }
 
 // follow prints until the run has ended and returns its last picture. When the
@@ -65,22 +68,8 @@ func (w *watcher) away(s plans.RunStatus) error {
 }
 
 func (w *watcher) show(ctx context.Context, s plans.RunStatus) error {
-	now := time.Now()
-	for _, st := range s.StepList {
-		if st.Started.IsZero() {
-			continue
-		}
-		w.once("step", fmt.Sprint(st.Number), string(st.Verdict), func() {
-			w.line("step %d of %d  %s: %s%s", st.Number, s.Steps, plain(st.Name), st.Verdict, stepNote(st))
-		})
-	}
-	for _, vm := range s.VMs {
-		if vm.Doing == "" {
-			continue
-		}
-		w.once("vm", vm.ID, string(vm.Verdict)+string(vm.Phase)+vm.Doing, func() {
-			w.line("%-12s  %s", plain(vm.Label), plain(doing(vm)))
-		})
+	for _, e := range w.fresh(s) {
+		w.line(e.at, e.text)
 	}
 	for _, q := range s.Waiting {
 		key := fmt.Sprint(q.Step, q.VMID, q.Since.UnixNano())
@@ -89,6 +78,11 @@ func (w *watcher) show(ctx context.Context, s plans.RunStatus) error {
 		}
 		w.asked[key] = true
 		w.clearFooter()
+		if w.auto && q.VM == "" {
+			// The lab operator answers at once: the text is enough.
+			w.line(q.Since, fmt.Sprintf("%-10s %s", q.Owner+":", plain(q.Text)))
+			continue
+		}
 		showQuestions(w.t, plans.RunStatus{Plan: s.Plan, Waiting: []plans.Question{q}})
 		if w.answer != nil {
 			if err := w.answer(ctx, s, q); err != nil {
@@ -96,22 +90,40 @@ func (w *watcher) show(ctx context.Context, s plans.RunStatus) error {
 			}
 		}
 	}
-	w.setFooter(progressLine(s, now))
+	w.setFooter(progressLine(s, time.Now()))
 	return nil
 }
 
-// once runs print when the value under the key is new.
-func (w *watcher) once(kind, key, value string, print func()) {
-	if w.seen[kind+key] == value {
-		return
+// fresh are the events since the last look, oldest first.
+func (w *watcher) fresh(s plans.RunStatus) []event {
+	var found []event
+	keep := func(about string, e event) {
+		if e.text == "" || w.seen[about+"\x00"+e.key] {
+			return
+		}
+		w.seen[about+"\x00"+e.key] = true
+		found = append(found, e)
 	}
-	w.seen[kind+key] = value
-	print()
+	for _, st := range s.StepList {
+		at := st.Started
+		if !st.Ended.IsZero() {
+			at = st.Ended
+		}
+		keep("step", event{at: at, key: fmt.Sprint(st.Number, st.Verdict), text: stepLine(s, st)})
+	}
+	for _, vm := range s.VMs {
+		for _, e := range vmEvents(s, vm) {
+			e.text = fmt.Sprintf("%-10s %s", plain(vm.Label), plain(e.text))
+			keep(vm.ID, e)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b event) int { return a.at.Compare(b.at) })
+	return found
 }
 
-func (w *watcher) line(format string, args ...any) {
+func (w *watcher) line(at time.Time, text string) {
 	w.clearFooter()
-	w.t.wrapped(time.Now().Format(clock)+"  ", 10, fmt.Sprintf(format, args...))
+	w.t.hanging(at.Local().Format(clock)+"  ", 10, text)
 }
 
 // The footer is redrawn in place on a terminal; elsewhere it is left out.
