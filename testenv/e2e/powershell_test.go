@@ -42,3 +42,15 @@ func TestPlannedFailoverOnARealPowerShell(t *testing.T) {
 		}
 	}
 }
+
+// Faults reach through a real engine: the wire is cut before or after the
+// simulated host acted, and the end is the same.
+func TestLostAnswersOnARealPowerShell(t *testing.T) {
+	w := newWorld(t, "pair", 60, "--powershell", realPowerShell(t))
+	w.up()
+	for verb, kind := range map[string]string{"Stop-VM": "drop-before", "Start-VMFailover": "drop-after", "Start-VM": "cut", "Set-VMReplication": "drop-after"} {
+		w.post("/faults", map[string]any{"verb": verb, "kind": kind, "count": 1})
+	}
+	w.must(0, "failover", "both", "--planned", "--yes")
+	w.checkInvariants("both", "HV-A", "HV-B", "DB", "APP1", "APP2")
+}

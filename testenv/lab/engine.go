@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -98,6 +99,19 @@ func (e *endpoint) mount(h http.Handler) (url string, unmount func()) {
 		defer e.mu.Unlock()
 		delete(e.mounts, name)
 	}
+}
+
+// findPowerShell makes the path of a real engine whole, so that a wrong one is
+// told at the start and not by the first script.
+func findPowerShell(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("PowerShell %q cannot be run, name its program: %w", name, err)
+	}
+	return path, nil
 }
 
 // engine starts the real PowerShell for one host.

@@ -86,6 +86,9 @@ func Start(o Options) (*Lab, error) {
 func (l *Lab) start() error {
 	if l.opts.PowerShell != "" {
 		var err error
+		if l.opts.PowerShell, err = findPowerShell(l.opts.PowerShell); err != nil {
+			return err
+		}
 		if l.endpoint, err = startEndpoint(); err != nil {
 			return err
 		}

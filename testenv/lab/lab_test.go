@@ -243,3 +243,18 @@ func TestCloseLeavesNothing(t *testing.T) {
 	}()
 	until(t, "the goroutines are gone", func() bool { left = goroutines(); return runtime.NumGoroutine() <= before })
 }
+
+func TestAPowerShellThatIsNotThere(t *testing.T) {
+	env, err := environment.Load("pair")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := lab.Start(lab.Options{Environment: env, Speed: 60, Control: "127.0.0.1:0", PowerShell: "/nowhere/pwsh"})
+	if err == nil {
+		l.Close()
+		t.Fatal("the lab started")
+	}
+	if !strings.Contains(err.Error(), "/nowhere/pwsh") {
+		t.Error(err)
+	}
+}
