@@ -53,4 +53,25 @@ func TestLostAnswersOnARealPowerShell(t *testing.T) {
 	}
 	w.must(0, "failover", "both", "--planned", "--yes")
 	w.checkInvariants("both", "HV-A", "HV-B", "DB", "APP1", "APP2")
+	w.checkFaultsHit()
+}
+
+// checkFaultsHit: a fault that nobody met proves nothing.
+func (w *world) checkFaultsHit() {
+	w.t.Helper()
+	var faults []struct {
+		Verb, Kind  string
+		Count, Hits int
+	}
+	if err := w.get("/faults", &faults); err != nil {
+		w.t.Fatal(err)
+	}
+	if len(faults) == 0 {
+		w.t.Error("there are no faults")
+	}
+	for _, f := range faults {
+		if f.Hits != f.Count {
+			w.t.Errorf("%s on %s struck %d times, want %d", f.Kind, f.Verb, f.Hits, f.Count)
+		}
+	}
 }
