@@ -75,7 +75,11 @@ func narrowHelp(out io.Writer, template string, data any) {
 		}
 		body := strings.TrimLeft(line, " ")
 		indent := len(line) - len(body) + 4
-		head, rest, _ := strings.Cut(body, "  ")
+		head, rest, columns := strings.Cut(body, "  ")
+		if !columns {
+			t.wrapped(strings.Repeat(" ", indent-4), indent-4, body)
+			continue
+		}
 		t.say("%s%s", strings.Repeat(" ", indent-4), head)
 		t.wrapped("", indent, strings.TrimSpace(rest))
 	}
