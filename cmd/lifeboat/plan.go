@@ -45,12 +45,29 @@ func listPlans(t terminal, c *cli.Context) error {
 		return &failure{exitUsage, err}
 	}
 	if asJSON {
-		return t.json(cfg.Plans)
+		return t.json(planRows(cfg.Plans))
 	}
 	for _, p := range cfg.Plans {
 		t.say("%-28s %s -> %s  %d steps  %s", plain(p.Name), p.From, p.To, len(p.Steps), plain(p.Purpose))
 	}
 	return nil
+}
+
+// planRow is a plan in `plan list --output json`.
+type planRow struct {
+	Name    string `json:"name"`
+	From    string `json:"from"`
+	To      string `json:"to"`
+	Purpose string `json:"purpose,omitempty"`
+	Steps   int    `json:"steps"`
+}
+
+func planRows(all []plans.RecoveryPlan) []planRow {
+	rows := make([]planRow, len(all))
+	for i, p := range all {
+		rows[i] = planRow{Name: p.Name, From: p.From, To: p.To, Purpose: p.Purpose, Steps: len(p.Steps)}
+	}
+	return rows
 }
 
 func validatePlans(t terminal, c *cli.Context) error {
