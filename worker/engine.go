@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -33,8 +34,9 @@ type Options struct {
 	Temporal, Namespace string
 	// UI is the Web UI's address, "" when somebody else serves it.
 	UI string
-	// SearchAttributes is true when the server is known to have them: a
-	// workflow that upserts an unknown one would be blocked for ever.
+	// SearchAttributes is what the caller expects; Start asks the server and
+	// goes by its answer: a workflow that upserts an unknown attribute would be
+	// blocked for ever.
 	SearchAttributes bool
 	Version          string
 	Log              *slog.Logger
@@ -63,6 +65,12 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("temporal at %s does not answer: %w", o.Temporal, err)
 	}
+	has, err := control.Inspect(ctx, c, o.Namespace, SearchAttributes())
+	if err != nil {
+		c.Close()
+		return nil, fmt.Errorf("temporal at %s: %w", o.Temporal, err)
+	}
+	o.SearchAttributes = has
 	e := &Engine{folder: o.Folder, client: c, hosts: newHosts(o.Configuration, o.Log)}
 	if e.api, err = startAPI(o.Folder.Journal); err != nil {
 		c.Close()
@@ -150,10 +158,20 @@ func (e *Engine) Close(ctx context.Context) error {
 	return err
 }
 
+// stopLimit bounds what an orderly stop waits for hosts and readers. An act
+// under way is not waited for: it goes on at its host, and after a restart its
+// activity looks before it acts.
+const stopLimit = 2 * time.Second
+
 func (e *Engine) stopParts(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, stopLimit)
+	defer cancel()
+	// All at once; without a WorkerStopTimeout none waits for its activities.
+	var all sync.WaitGroup
 	for _, w := range e.workers {
-		w.Stop()
+		all.Go(w.Stop)
 	}
+	all.Wait()
 	e.hosts.close(ctx)
 	_ = e.api.stop(ctx)
 	e.client.Close()

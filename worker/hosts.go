@@ -53,7 +53,7 @@ func (h *hosts) session(name string) (*winrm.Host, error) {
 		h.open[name] = s
 		return s, nil
 	}
-	return nil, fmt.Errorf("host %s is not in the configuration of %s", name, h.cfg.Dir)
+	return nil, fmt.Errorf("host %s is not in the engine's configuration (%s): start the engine again with the configuration that has it", name, h.cfg.Dir)
 }
 
 // connect builds a host's session. Nothing is dialled yet.

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,9 +48,34 @@ func LookAtPlan(ctx context.Context, cfg *Configuration, plan *plans.RecoveryPla
 	views, pairs := activities.Look(ctx, all.host, input)
 	look := &Look{Input: plans.Shed(input, views, pairs)}
 	look.Findings = plans.Readiness(look.Input, views, pairs, time.Now())
+	if machine, err := os.Hostname(); err == nil {
+		look.Findings = warnOfEngine(look.Findings, look.Input, machine)
+	}
 	look.Prediction = plans.Predict(look.Input, pairs)
 	look.Explanation = plans.Explain(look.Input)
 	return look, nil
+}
+
+// warnOfEngine adds a warning when a VM of the run bears the name of the machine
+// this runs on: an engine that turns itself off does not see the run's end.
+func warnOfEngine(found []plans.Finding, in plans.RunInput, machine string) []plans.Finding {
+	machine, _, _ = strings.Cut(machine, ".")
+	for _, vm := range in.VMs() {
+		name, _, _ := strings.Cut(vm.Name, ".")
+		if machine == "" || !strings.EqualFold(name, machine) {
+			continue
+		}
+		// Blockers come first, then warnings.
+		at := slices.IndexFunc(found, func(f plans.Finding) bool { return f.Severity != plans.Blocker })
+		if at < 0 {
+			at = len(found)
+		}
+		found = slices.Insert(found, at, plans.Finding{Severity: plans.Warning, Code: "engine-in-plan", VM: vm.Name,
+			Text:   "this VM has the name of the machine that looks: " + machine,
+			Means:  "if the engine runs in it, it turns itself off in the middle of the run",
+			Remedy: "run the engine outside the plans it runs, best at the other site"})
+	}
+	return found
 }
 
 // HostCheck says whether one host can be reached, read and acted on.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -40,8 +41,17 @@ type NotAcceptedError struct{ Reason string }
 
 func (e *NotAcceptedError) Error() string { return e.Reason }
 
-// Dial connects to an engine's Temporal server.
+// dialLimit bounds the connection to an engine: a person waits for it.
+const dialLimit = 5 * time.Second
+
+// Dial connects to an engine's Temporal server. It answers within dialLimit;
+// an engine whose process is gone is ErrNotRunning at once.
 func Dial(ctx context.Context, e Engine) (*Client, error) {
+	if e.gone() {
+		return nil, fmt.Errorf("%w (it was process %d)", ErrNotRunning, e.PID)
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
 	c, err := client.DialContext(ctx, client.Options{HostPort: e.Temporal, Namespace: e.Namespace, Logger: silent{}})
 	if err != nil {
 		return nil, fmt.Errorf("the engine at %s does not answer: %w", e.Temporal, err)
@@ -138,7 +148,8 @@ type RunSummary struct {
 	Open     bool      `json:"open"`
 }
 
-// Runs lists the runs that Temporal still holds, newest first.
+// Runs lists the runs that Temporal still holds, newest first. A run that has
+// just begun may be missing for a moment; Status knows it at once.
 func (c *Client) Runs(ctx context.Context, limit int32) ([]RunSummary, error) {
 	answer, err := c.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Namespace: c.namespace, PageSize: limit,
@@ -159,6 +170,7 @@ func (c *Client) Runs(ctx context.Context, limit int32) ([]RunSummary, error) {
 		}
 		runs = append(runs, s)
 	}
+	slices.SortStableFunc(runs, func(a, b RunSummary) int { return b.Started.Compare(a.Started) })
 	return runs, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -36,6 +37,26 @@ type Engine struct {
 
 // ErrNoEngine says that no engine runs on this data folder.
 var ErrNoEngine = errors.New("no engine runs on this data folder")
+
+// ErrNotRunning says that the engine file was left behind by a process that is
+// gone.
+var ErrNotRunning = errors.New("the engine is not running")
+
+// gone is true when the engine's process is known to have ended. A process of
+// another machine, or one that may not be asked, counts as there.
+func (e Engine) gone() bool {
+	if here, err := os.Hostname(); err != nil || here != e.Host || e.PID <= 0 {
+		return false
+	}
+	p, err := os.FindProcess(e.PID)
+	if err != nil {
+		return true
+	}
+	defer func() { _ = p.Release() }()
+	// Windows knows no signal 0, but there a process that is gone is not found.
+	err = p.Signal(syscall.Signal(0))
+	return errors.Is(err, os.ErrProcessDone) || errors.Is(err, syscall.ESRCH)
+}
 
 // ReadEngine reads the engine file of a data folder. A missing file is
 // ErrNoEngine.
