@@ -38,7 +38,7 @@ func Next(intent Intent, source, target Copy) Decision {
 	d.Changed, d.NoWayBack = hasChanged(intent.Operation, source, target), noWayBack(target)
 	if d.Kind == Act && !intent.released(d.Phase) {
 		return Decision{Kind: Done, Phase: intent.UpTo, Good: d.Good, Changed: d.Changed, NoWayBack: d.NoWayBack,
-			Why: fmt.Sprintf("%s is done; next is %s", phaseWords[intent.UpTo], phaseWords[d.Phase])}
+			Why: reached(intent.UpTo, source, target)}
 	}
 	if d.Phase == "" {
 		d.Phase = intent.UpTo
@@ -46,10 +46,22 @@ func Next(intent Intent, source, target Copy) Decision {
 	return d
 }
 
-// phaseWords name phases as people say them.
-var phaseWords = map[Phase]string{
-	PhaseReady: "making the target's network ready", PhaseShutdown: "the shut-down",
-	PhaseMove: "the move", PhaseStart: "the start", PhaseGates: "the gates", PhaseReverse: "reverse replication",
+// reached says where a VM is at the end of a phase, waiting for its turn.
+func reached(phase Phase, source, target Copy) string {
+	switch phase {
+	case PhaseReady:
+		return "ready: the network of its copy at " + target.Host + " is as wanted"
+	case PhaseShutdown:
+		return "off at " + source.Host
+	case PhaseMove:
+		return "moved to " + target.Host + ", waits for its turn to start"
+	case PhaseStart:
+		return "started at " + target.Host
+	case PhaseGates:
+		return "up at " + target.Host
+	case PhaseReverse:
+	}
+	return "at " + target.Host
 }
 
 func decide(intent Intent, source, target Copy) Decision {

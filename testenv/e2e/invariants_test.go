@@ -3,34 +3,45 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/goccy/go-yaml"
 )
 
-// planOrder is the part of `plan list --output json` that order is judged by.
+// planOrder is the part of a plan that order is judged by, read from the written
+// configuration by the tests' own eyes.
 type planOrder struct {
-	Name  string
+	Name  string `yaml:"name"`
 	Steps []struct {
-		Stage string
+		Stage string `yaml:"stage"`
 		VMs   []struct {
-			VM    string
-			After []string
-		}
-	}
+			VM    string   `yaml:"vm"`
+			After []string `yaml:"after"`
+		} `yaml:"vms"`
+	} `yaml:"steps"`
 }
 
 func (w *world) plan(name string) planOrder {
 	w.t.Helper()
-	var plans []planOrder
-	if err := json.Unmarshal([]byte(w.must(0, "plan", "list", "--output", "json").out), &plans); err != nil {
+	text, err := os.ReadFile(filepath.Join(w.site(), "plans.yaml"))
+	if err != nil {
 		w.t.Fatal(err)
 	}
-	for _, p := range plans {
-		if p.Name == name {
+	var file struct {
+		Plans []planOrder `yaml:"plans"`
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, p := range file.Plans {
+		if p.Name == name && len(p.Steps) > 0 {
 			return p
 		}
 	}
-	w.t.Fatalf("no plan %s", name)
+	w.t.Fatalf("no plan %s with steps", name)
 	return planOrder{}
 }
 

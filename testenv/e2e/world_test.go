@@ -65,6 +65,8 @@ func newWorld(t *testing.T, environment string, speed float64, extra ...string) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Worlds share nothing, and mostly wait for simulated guests.
+	t.Parallel()
 	w := &world{t: t, bin: bin, dir: t.TempDir()}
 	if w.log, err = os.Create(filepath.Join(w.dir, "processes.log")); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/testenv/environment"
@@ -21,7 +22,9 @@ func (f *Farm) Addresses() []Address { return append([]Address(nil), f.ports...)
 // its own and the one with the same host part at every other site.
 func (f *Farm) choosePorts() error {
 	taken := map[string]bool{}
-	next := 20_000 + f.rand.IntN(8_000)
+	// Labs that run side by side keep out of each other's way: a port is held
+	// only while its guest is up.
+	next := 20_000 + os.Getpid()*97%11_000
 	for i := range f.env.VMs {
 		vm := &f.env.VMs[i]
 		for _, ip := range f.everyIP(vm) {
