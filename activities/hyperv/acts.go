@@ -81,7 +81,7 @@ func (h *Host) Start(ctx context.Context, id string, expect Expect, within time.
 	return h.plain(ctx, "start", "Start-LifeboatCopy", id, expect, within, actTimeout)
 }
 
-// PrepareFailover, on the primary of a VM that is off, sends the last changes
+// PrepareFailover sends, on the primary of a VM that is off, the last changes
 // and locks the VM from starting.
 //
 // Microsoft: Hyper-V module, Start-VMFailover -Prepare.
@@ -89,7 +89,7 @@ func (h *Host) PrepareFailover(ctx context.Context, id string, expect Expect, wi
 	return h.plain(ctx, "prepare-failover", "Start-LifeboatPrepare", id, expect, within, longTimeout)
 }
 
-// StartFailover, on the replica, fails over to the latest point. The VM is not
+// StartFailover fails over, on the replica, to the latest point. The VM is not
 // started, and StopFailover leads back.
 //
 // Microsoft: Hyper-V module, Start-VMFailover.
@@ -106,7 +106,7 @@ func (h *Host) StopFailover(ctx context.Context, id string, expect Expect, withi
 	return h.plain(ctx, "stop-failover", "Stop-LifeboatFailover", id, expect, within, longTimeout)
 }
 
-// ReverseReplication, on the replica after a failover, makes it the primary.
+// ReverseReplication makes a replica, after a failover, the primary.
 // It commits the failover and merges the recovery points: no way back.
 // replicaServer is the name under which the other host is replicated to;
 // thumbprint is this host's own certificate, "" with Kerberos.

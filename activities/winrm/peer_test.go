@@ -38,9 +38,8 @@ type peer struct {
 	// intercept may answer a request itself (true).
 	intercept func(action string, w http.ResponseWriter) bool
 	// act is what the pump does with a RUN; nil answers done.
-	act   func(id string, r request) (answer string, ok bool)
-	skew  time.Duration
-	begun time.Time
+	act  func(id string, r request) (answer string, ok bool)
+	skew time.Duration
 }
 
 // pipe is one shell's output.

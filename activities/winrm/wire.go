@@ -132,7 +132,7 @@ func (w *wire) post(ctx context.Context, m message, limit time.Duration) (*reply
 		}
 		// The caller's reason is clearer than the transport's.
 		if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
-			err = &wireError{wrote: wroteOf(err), err: fmt.Errorf("%w: %v", ctx.Err(), err)}
+			err = &wireError{wrote: wroteOf(err), err: fmt.Errorf("%w: %w", ctx.Err(), err)}
 		}
 		return nil, err
 	}
@@ -233,7 +233,7 @@ func (w *wire) request(ctx context.Context, kind string, body []byte, token stri
 	if err != nil {
 		return 0, nil, nil, &wireError{wrote.Load(), err}
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err == nil && len(text) > maxAnswer {
 		err = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)

@@ -66,7 +66,7 @@ func exitOf(v plans.Verdict) int {
 }
 
 // report prints an error once and says with which code to end.
-func report(out io.Writer, ctx context.Context, err error) int {
+func report(ctx context.Context, out io.Writer, err error) int {
 	if err == nil {
 		return exitOK
 	}

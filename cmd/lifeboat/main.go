@@ -28,5 +28,5 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if err == nil {
 		err = app.RunContext(ctx, args)
 	}
-	return report(errOut, ctx, err)
+	return report(ctx, errOut, err)
 }

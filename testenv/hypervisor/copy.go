@@ -63,7 +63,6 @@ type copyState struct {
 	failoverType string
 	lastRepl     time.Time
 	nextCycle    time.Time
-	pendingSince time.Time
 	failures     int
 	succeeded    uint32
 	missed       uint32

@@ -156,7 +156,7 @@ func unquote(s string) string {
 func decode(word string) (string, error) {
 	b, err := base64.StdEncoding.DecodeString(word)
 	if err != nil || len(b)%2 != 0 {
-		return "", errors.New("Cannot process the command because the value specified with -EncodedCommand is not properly encoded. The value must be Base64 encoded.")
+		return "", errors.New("cannot process the command because the value of -EncodedCommand is not base64 of UTF-16")
 	}
 	u := make([]uint16, len(b)/2)
 	for i := range u {

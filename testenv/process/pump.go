@@ -196,7 +196,7 @@ func (p *pump) guard(ctx context.Context, c *call) (envelope, bool) {
 	}
 	text := rendered(now)
 	var have map[string]any
-	json.Unmarshal(text, &have)
+	_ = json.Unmarshal(text, &have)
 	for member, want := range c.Guard.Expect {
 		if got, ok := have[member]; !ok || fmt.Sprint(got) != want {
 			return envelope{Outcome: "moved", Now: text}, true

@@ -218,7 +218,7 @@ func (c *connection) reset() {
 	if t, ok := c.Conn.(*net.TCPConn); ok {
 		t.SetLinger(0)
 	}
-	c.Close()
+	_ = c.Close()
 }
 
 // Close also forgets the connection.

@@ -181,7 +181,7 @@ func (f *fault) render(r *request, machine string) []byte {
 
 func escape(s string) string {
 	var b bytes.Buffer
-	xml.EscapeText(&b, []byte(s))
+	_ = xml.EscapeText(&b, []byte(s))
 	return b.String()
 }
 

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -44,7 +45,7 @@ func TestAnEngineOnAnOutsideTemporal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Status(ctx, "none"); err != control.ErrNoRun {
+	if _, err := c.Status(ctx, "none"); !errors.Is(err, control.ErrNoRun) {
 		t.Errorf("status of a plan without a run: %v", err)
 	}
 	c.Close()
