@@ -12,7 +12,7 @@ test: ## what the README promises
 	go test ./...
 
 race: ## where goroutines meet
-	go test -race $(RACE)
+	go test -race -short $(RACE)
 
 bench: ## ratios, measured side by side in one run
 	go test -run '^$$' -bench . -benchtime 2s ./activities/winrm/... ./plans/... ./testenv/...

@@ -55,8 +55,19 @@ type world struct {
 	log     *os.File
 }
 
-// newWorld starts a lab in a process of its own and writes its configuration.
+// newWorld is startWorld beside other worlds: they share nothing, and mostly
+// wait for simulated guests.
 func newWorld(t *testing.T, environment string, speed float64, extra ...string) *world {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("processes and real time: not with -short")
+	}
+	t.Parallel()
+	return startWorld(t, environment, speed, extra...)
+}
+
+// startWorld starts a lab in a process of its own and writes its configuration.
+func startWorld(t *testing.T, environment string, speed float64, extra ...string) *world {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("processes and real time: not with -short")
@@ -65,8 +76,6 @@ func newWorld(t *testing.T, environment string, speed float64, extra ...string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Worlds share nothing, and mostly wait for simulated guests.
-	t.Parallel()
 	w := &world{t: t, bin: bin, dir: t.TempDir()}
 	if w.log, err = os.Create(filepath.Join(w.dir, "processes.log")); err != nil {
 		t.Fatal(err)
