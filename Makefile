@@ -9,7 +9,7 @@ build: ## the one binary
 	go build -trimpath -ldflags='-s -w' -o lifeboat ./cmd/lifeboat
 
 test: ## what the README promises
-	go test ./...
+	go test -timeout 40m ./...
 
 race: ## where goroutines meet
 	go test -race -short $(RACE)
