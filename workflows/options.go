@@ -30,6 +30,13 @@ func hostWork(ctx workflow.Context, site, summary string, limit time.Duration) w
 	})
 }
 
+// ownQueue moves host work to the engine's own queue: a site that the engine
+// does not know has no queue that anybody serves, and must be refused, not
+// waited for.
+func ownQueue(ctx workflow.Context) workflow.Context {
+	return workflow.WithTaskQueue(ctx, TaskQueue)
+}
+
 // ownWork is for what touches no host.
 func ownWork(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{

@@ -162,7 +162,7 @@ func (p *planRun) passes(ctx workflow.Context, stages []int, first int) error {
 // run.
 func (p *planRun) preflight(ctx workflow.Context) (bool, error) {
 	var out activities.PreflightOut
-	err := workflow.ExecuteActivity(hostWork(ctx, p.in.To, "look at both sites", readLimit), activities.PreflightName, p.in).Get(ctx, &out)
+	err := workflow.ExecuteActivity(ownQueue(hostWork(ctx, p.in.To, "look at both sites", readLimit)), activities.PreflightName, p.in).Get(ctx, &out)
 	if err != nil {
 		return false, err
 	}
