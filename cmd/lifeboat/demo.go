@@ -169,7 +169,7 @@ func (d *demo) finish(e *running, status plans.RunStatus) error {
 		}
 	}
 	if d.c.Bool("keep") {
-		d.stay(status.Plan)
+		d.stay(status)
 	}
 	if lost > 0 {
 		return fail(exitStuck, "%d writes were lost in a planned failover: this is a defect", lost)
@@ -177,11 +177,11 @@ func (d *demo) finish(e *running, status plans.RunStatus) error {
 	return quietly(exitOf(status.Verdict))
 }
 
-func (d *demo) stay(plan string) {
+func (d *demo) stay(s plans.RunStatus) {
 	d.head("7  All of it keeps running. In another shell:")
 	d.words.say("  export LIFEBOAT_CONFIG=%s LIFEBOAT_DATA=%s", d.config(), d.data())
-	d.words.say("  lifeboat run show %s", plan)
-	d.words.say("  lifeboat failover %s --planned --to hq      # the way home", plan)
+	d.words.say("  lifeboat run show %s", s.Plan)
+	d.words.say("  lifeboat failover %s --planned --to %s      # the way home", s.Plan, s.From)
 	d.words.say("Stop with Ctrl-C.")
 	<-d.c.Context.Done()
 	_ = os.RemoveAll(d.dir)

@@ -90,6 +90,7 @@ func TestLostAnswers(t *testing.T) {
 			}
 			w.must(0, "failover", "both", "--planned", "--yes")
 			w.checkInvariants("both", "HV-A", "HV-B", "DB", "APP1", "APP2")
+			w.checkFaultsHit()
 		})
 	}
 }
