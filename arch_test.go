@@ -17,17 +17,21 @@ const module = "github.com/lifeboat-dr/lifeboat"
 // and itself. The longest matching path decides. This table is the
 // architecture: a new arrow needs a decision in docs/decisions.
 var rooms = map[string][]string{
-	"plans":              {"github.com/robfig/cron/v3", "github.com/goccy/go-yaml", "github.com/invopop/jsonschema"},
-	"workflows":          {"plans", "activities", "go.temporal.io/sdk/workflow", "go.temporal.io/sdk/temporal", "go.temporal.io/sdk/log", "go.temporal.io/api/enums"},
-	"activities":         {"plans", "activities/hyperv", "go.temporal.io/sdk/activity", "go.temporal.io/sdk/temporal"},
-	"activities/hyperv":  {},
-	"activities/winrm":   {"activities/hyperv", "github.com/masterzen/winrm", "github.com/bodgit/ntlmssp", "github.com/google/uuid"},
-	"activities/journal": {"plans", "go.etcd.io/bbolt"},
-	"worker":             {"plans", "workflows", "activities", "activities/hyperv", "activities/winrm", "activities/journal", "worker/control", "go.temporal.io/sdk"},
-	"worker/embedded":    {"go.temporal.io/server", "go.temporal.io/api", "github.com/temporalio/ui-server/v2", "google.golang.org/grpc", "google.golang.org/protobuf"},
-	"worker/control":     {"plans", "workflows", "go.temporal.io/sdk/client", "go.temporal.io/sdk/temporal", "go.temporal.io/api"},
-	"cmd/lifeboat":       {"plans", "worker", "worker/embedded", "worker/control", "github.com/urfave/cli/v2", "golang.org/x/term"},
-	"testenv":            {"github.com/goccy/go-yaml", "github.com/google/uuid", "golang.org/x/crypto/md4", "golang.org/x/text", "golang.org/x/sync", "golang.org/x/sys"},
+	"plans":               {"github.com/robfig/cron/v3", "github.com/goccy/go-yaml", "github.com/invopop/jsonschema"},
+	"workflows":           {"plans", "activities", "go.temporal.io/sdk/workflow", "go.temporal.io/sdk/temporal", "go.temporal.io/sdk/log", "go.temporal.io/api/enums"},
+	"activities":          {"plans", "activities/hyperv", "go.temporal.io/sdk/activity", "go.temporal.io/sdk/temporal"},
+	"activities/hyperv":   {},
+	"activities/winrm":    {"activities/hyperv", "github.com/masterzen/winrm", "github.com/bodgit/ntlmssp", "github.com/google/uuid"},
+	"activities/channels": {"plans", "github.com/wneessen/go-mail", "github.com/atc0005/go-teams-notify/v2/adaptivecard"},
+	"activities/journal":  {"plans", "go.etcd.io/bbolt"},
+	"worker":              {"plans", "workflows", "activities", "activities/hyperv", "activities/winrm", "activities/journal", "activities/channels", "worker/control", "worker/panel", "worker/metrics", "go.temporal.io/sdk"},
+	"worker/embedded":     {"go.temporal.io/server", "go.temporal.io/api", "github.com/temporalio/ui-server/v2", "google.golang.org/grpc", "google.golang.org/protobuf"},
+	"worker/control":      {"plans", "workflows", "go.temporal.io/sdk/client", "go.temporal.io/sdk/converter", "go.temporal.io/sdk/temporal", "go.temporal.io/api"},
+	"worker/panel":        {"plans"},
+	"worker/evidence":     {"plans"},
+	"worker/metrics":      {"plans", "go.temporal.io/sdk/client", "github.com/prometheus/client_golang"},
+	"cmd/lifeboat":        {"plans", "worker", "worker/embedded", "worker/control", "worker/panel", "worker/metrics", "worker/evidence", "github.com/urfave/cli/v2", "golang.org/x/term"},
+	"testenv":             {"github.com/goccy/go-yaml", "github.com/google/uuid", "golang.org/x/crypto/md4", "golang.org/x/text", "golang.org/x/sync", "golang.org/x/sys", "github.com/emersion/go-smtp", "github.com/emersion/go-sasl"},
 }
 
 // labFiles alone may import the simulated hosts.
@@ -78,8 +82,11 @@ func TestTheArchitectureRefuses(t *testing.T) {
 		{"plans", "os"}, {"plans", "net/http"}, {"plans", "go.temporal.io/sdk/workflow"}, {"plans", module + "/activities"},
 		{"workflows", module + "/activities/hyperv"}, {"workflows", "go.temporal.io/sdk/client"}, {"workflows", "os"},
 		{"activities", module + "/activities/winrm"}, {"activities/hyperv", module + "/plans"},
+		{"activities/channels", module + "/activities/journal"}, {"plans", "github.com/wneessen/go-mail"},
 		{"testenv", module + "/plans"}, {"testenv", module + "/activities/winrm"},
 		{"cmd/lifeboat", "go.temporal.io/sdk/client"}, {"cmd/lifeboat", module + "/testenv/lab"}, {"worker", module + "/testenv/lab"},
+		{"worker/panel", module + "/worker/control"}, {"worker/evidence", module + "/worker"}, {"plans", module + "/worker/evidence"}, {"worker/panel", "go.temporal.io/sdk/client"},
+		{"worker/metrics", module + "/activities/hyperv"}, {"worker/panel", "github.com/prometheus/client_golang/prometheus"},
 	} {
 		if mayImport(wrong.room, wrong.imp) {
 			t.Errorf("%s may import %s", wrong.room, wrong.imp)

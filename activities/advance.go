@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.temporal.io/sdk/activity"
-
 	"github.com/lifeboat-dr/lifeboat/activities/hyperv"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
@@ -18,8 +16,14 @@ type AdvanceIn struct {
 	Plan   string       `json:"plan"`
 	VM     plans.RunVM  `json:"vm"`
 	Intent plans.Intent `json:"intent"`
+	// TestVM is the GUID of the test copy that this run has seen.
+	TestVM string `json:"test_vm,omitempty"`
 	// ShutdownWithin is how long a guest may take to shut down, in real time.
 	ShutdownWithin time.Duration `json:"shutdown_within"`
+	// Now is the run's own time.
+	Now time.Time `json:"now,omitzero"`
+	// askedTest is true when this run has asked for a test copy, seen or not.
+	askedTest bool
 }
 
 // AdvanceOut is what was decided and what became of it. Workflows follow the
@@ -34,43 +38,150 @@ type AdvanceOut struct {
 // begin there. It bounds what an orphaned request can do late.
 const beginWithin = 20 * time.Second
 
+// showWithin is how long after a test copy was asked for it may still come into
+// sight: the act may begin late, and a host shows the copy a while after.
+const showWithin = beginWithin + 10*time.Second
+
 // Advance looks at both sides of a VM, asks the table, and does at most one
 // act. It may be run again from its beginning at any moment.
 func (a *Activities) Advance(ctx context.Context, in AdvanceIn) (AdvanceOut, error) {
-	defer beat(ctx)()
+	ctx, stop := beatAsking(ctx)
+	defer stop()
 	seen := a.observe(ctx, in.VM)
 	if err := ctx.Err(); err != nil {
 		return AdvanceOut{}, err
 	}
+	if err := a.recall(&in, seen); err != nil {
+		return AdvanceOut{}, err
+	}
 	d := a.decide(in, seen)
+	d.AskedTest = in.askedTest
+	a.sighted(in.Run, in.VM, d)
 	if d.Kind != plans.Act {
 		return AdvanceOut{Decision: d}, nil
 	}
-	host := in.VM.TargetHost
-	if d.Side == plans.Source {
-		host = in.VM.SourceHost
-	}
-	seq, err := a.Journal.Before(plans.ActNote{
+	host := hostOf(in.VM, d.Side)
+	done, err := a.send(plans.ActNote{
 		Run: in.Run, Plan: in.Plan, VM: in.VM.ID, Label: in.VM.Label, Host: host,
-		Verb: d.Verb, Expect: d.Expect, Why: d.Why, Irreversible: d.Irreversible,
+		Verb: d.Verb, Expect: d.Expect, Why: d.Why, Irreversible: d.Irreversible, Point: pointOf(in, d), At: in.Now, AutoStart: d.AutoStart,
+	}, func() (hyperv.ActResult, error) {
+		asking(ctx, &plans.Asking{Host: host, Verb: d.Verb, Since: time.Now().UTC()})
+		defer asking(ctx, nil)
+		return a.act(ctx, in, d, host)
 	})
 	if err != nil {
-		// What cannot be written down is not done: the disk may have room
-		// again when the activity is retried.
-		return AdvanceOut{}, fmt.Errorf("the journal cannot be written, so %s at %s was not done: %w", d.Verb, host, err)
+		return AdvanceOut{}, err
 	}
-	record := plans.ActRecord{Host: host, Verb: d.Verb, Started: time.Now().UTC()}
-	result, actErr := a.act(ctx, in, d, host)
-	record.Ended, record.Request = time.Now().UTC(), result.Request
-	record.Outcome = outcome(result, actErr)
-	if actErr != nil {
-		record.Error = actErr.Error()
+	return AdvanceOut{Decision: a.afterAct(ctx, in, d, done.result, done.err), Act: &done.record}, nil
+}
+
+// hostOf is where a side of a VM stands; a test copy stands beside its replica.
+func hostOf(vm plans.RunVM, side plans.Side) string {
+	switch side {
+	case plans.Source:
+		return vm.SourceHost
+	case plans.Third:
+		return vm.ThirdHost
+	case plans.Target, plans.Test:
 	}
-	if err := a.Journal.After(seq, record); err != nil {
-		a.Log.Error("the journal's after-record is missing", "vm", in.VM.Label, "verb", d.Verb, "error", err)
+	return vm.TargetHost
+}
+
+// sent is what became of one act: how the journal has it, the host's answer and
+// why there is none.
+type sent struct {
+	record plans.ActRecord
+	result hyperv.ActResult
+	err    error
+}
+
+// send does one act between its two notes in the journal. An error says that
+// nothing was sent: what cannot be written down is not done, and the disk may
+// have room again when the activity is retried.
+func (a *Activities) send(note plans.ActNote, act func() (hyperv.ActResult, error)) (sent, error) {
+	seq, err := a.Journal.Before(note)
+	if err != nil {
+		return sent{}, fmt.Errorf("the journal cannot be written, so %s at %s was not done: %w", note.Verb, note.Host, err)
 	}
-	a.Log.Info("act", "run", in.Run, "vm", in.VM.Label, "host", host, "verb", d.Verb, "outcome", record.Outcome, "request", record.Request, "error", record.Error)
-	return AdvanceOut{Decision: a.afterAct(ctx, in, d, result, actErr), Act: &record}, nil
+	s := sent{record: plans.ActRecord{Host: note.Host, Verb: note.Verb, Started: time.Now().UTC()}}
+	s.result, s.err = act()
+	r := &s.record
+	r.Ended, r.Request, r.Outcome = time.Now().UTC(), s.result.Request, outcome(s.result, s.err)
+	if s.err != nil {
+		r.Error = s.err.Error()
+	}
+	if err := a.Journal.After(seq, *r); err != nil {
+		a.Log.Error("the journal's after-record is missing", "vm", note.Label, "verb", note.Verb, "error", err)
+	}
+	a.Log.Info("act", "run", note.Run, "vm", note.Label, "host", note.Host, "verb", note.Verb, "outcome", r.Outcome, "request", r.Request, "error", r.Error)
+	return s, nil
+}
+
+// recall tells the table what no host tells: whether the failover, or the test
+// copy, that stands at the target was asked for here, with this same point; and
+// how a copy that was fenced started before.
+func (a *Activities) recall(in *AdvanceIn, seen sight) error {
+	i := &in.Intent
+	switch i.Operation {
+	case plans.UnplannedFailover:
+		n, asked, err := a.asked(in.VM.ID, in.VM.TargetHost, plans.VerbStartFailover)
+		i.Ours = asked && n.Point == i.Point.ID
+		if err != nil {
+			return err
+		}
+		open, seen, err := a.Journal.Sight(in.Run, in.VM.ID)
+		i.SourceBack = open || !seen && i.SourceBack
+		return err
+	case plans.TestFailover:
+		n, asked, err := a.asked(in.VM.ID, in.VM.TargetHost, plans.VerbStartTest)
+		in.askedTest = asked && n.Run == in.Run
+		i.Ours = in.askedTest && (seen.pair.Target.TestVM != "" || in.TestVM != "")
+		i.Asked = in.askedTest && !i.Ours && in.Now.Sub(n.At) < showWithin
+		return err
+	case plans.Cancel:
+		n, _, err := a.asked(in.VM.ID, in.VM.SourceHost, plans.VerbNoAutoStart)
+		i.AutoStart = n.AutoStart
+		return err
+	case plans.PlannedFailover:
+		n, _, err := a.asked(in.VM.ID, in.VM.TargetHost, plans.VerbNoAutoStart)
+		i.AutoStart = n.AutoStart
+		return err
+	case plans.Commit, plans.Reprotect, plans.Fence, plans.Protect, plans.Unprotect:
+	}
+	return nil
+}
+
+func (a *Activities) asked(vm, host string, verb plans.Verb) (plans.ActNote, bool, error) {
+	n, asked, err := a.Journal.Asked(vm, host, verb)
+	if err != nil {
+		err = fmt.Errorf("the journal cannot be read, so it is not known what was asked of %s: %w", host, err)
+	}
+	return n, asked, err
+}
+
+// sighted keeps that the old copy of a VM that is failed over was seen, for
+// whoever looks after it next: the run and the watch on the lost site do so side
+// by side, and what a person stated of that site holds no more once it was back.
+func (a *Activities) sighted(run string, vm plans.RunVM, d plans.Decision) {
+	if !d.SourceSeen {
+		return
+	}
+	if err := a.Journal.Sighted(run, vm.ID, d.SourceOpen); err != nil {
+		a.Log.Error("what was seen of an old copy could not be kept", "vm", vm.Label, "host", vm.SourceHost, "error", err)
+	}
+}
+
+// pointOf is the recovery point that goes into the journal's note.
+func pointOf(in AdvanceIn, d plans.Decision) string {
+	switch d.Verb {
+	case plans.VerbStartTest:
+		return in.Intent.Point.ID
+	case plans.VerbStartFailover:
+		if in.Intent.Operation == plans.UnplannedFailover {
+			return in.Intent.Point.ID
+		}
+	}
+	return ""
 }
 
 // afterAct turns what became of an act into what the workflow does next. Done
@@ -117,8 +228,19 @@ func (a *Activities) afterFailure(ctx context.Context, in AdvanceIn, d plans.Dec
 	}
 	held := d
 	held.Kind, held.Why, held.Remedy = plans.Refuse, refusedWords(d, err), remedyOf(err)
+	if d.Verb == plans.VerbShutDown && errors.Is(err, hyperv.ErrFailed) {
+		held.Remedy = stillUpRemedy // the host's log would not say more
+	}
+	if d.Verb == plans.VerbStartTest && (in.askedTest || errors.Is(err, hyperv.ErrAnswer)) {
+		// A host may show a test copy some seconds after it has made it, also
+		// in the answer to the very call that made it.
+		held.Kind, held.Why = plans.Wait, "the test copy was asked for; waiting for "+in.VM.TargetHost+" to show it"
+	}
 	return held
 }
+
+// stillUpRemedy is what to do about a guest that does not shut down.
+const stillUpRemedy = "look at its console; then retry, or turn it off (unsaved work in it is lost), or bring it back"
 
 // stillUp is for a guest that did not shut down in time.
 func (a *Activities) stillUp(ctx context.Context, in AdvanceIn, d plans.Decision) plans.Decision {
@@ -130,9 +252,13 @@ func (a *Activities) stillUp(ctx context.Context, in AdvanceIn, d plans.Decision
 	}
 	held := d
 	held.Kind = plans.Refuse
-	held.Why = fmt.Sprintf("the guest at %s did not shut down in %s; the host may still be shutting it down", in.VM.SourceHost, in.ShutdownWithin)
-	held.Remedy = "look at its console; then retry, or turn it off (unsaved work in it is lost), or bring it back"
+	held.Why = stillUpWords(in.VM.SourceHost, in.ShutdownWithin)
+	held.Remedy = stillUpRemedy
 	return held
+}
+
+func stillUpWords(host string, within time.Duration) string {
+	return fmt.Sprintf("the guest at %s did not shut down in %s; the host may still be shutting it down", host, within)
 }
 
 func refusedWords(d plans.Decision, err error) string {
@@ -171,31 +297,4 @@ func outcome(r hyperv.ActResult, err error) string {
 		return "no-answer"
 	}
 	return "failed"
-}
-
-// beatEvery is how often an activity says that it lives: a killed engine is
-// noticed after a few of them.
-const beatEvery = 1500 * time.Millisecond
-
-// beat heartbeats until the returned function is called.
-func beat(ctx context.Context) (stop func()) {
-	if !activity.IsActivity(ctx) {
-		return func() {}
-	}
-	done := make(chan struct{})
-	go func() {
-		tick := time.NewTicker(beatEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				activity.RecordHeartbeat(ctx)
-			}
-		}
-	}()
-	return func() { close(done) }
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lifeboat-dr/lifeboat/activities/hyperv"
 	"github.com/lifeboat-dr/lifeboat/plans"
@@ -52,7 +53,7 @@ func TestOneActAndItsTwoNotes(t *testing.T) {
 		if out.Act == nil || out.Act.Outcome != "done" || out.Act.Request != "r1" || len(b.before) != 1 || len(b.after) != 1 {
 			t.Fatalf("act %+v, journal %v %v", out.Act, b.before, b.after)
 		}
-		if n := b.before[0]; n.Verb != verb || n.Expect != out.Decision.Expect || n.Irreversible != (verb == plans.VerbReverse) {
+		if n := b.before[0]; n.Verb != verb || n.Expect != out.Decision.Expect || n.Irreversible != (verb == plans.VerbReverse || verb == plans.VerbComplete) {
 			t.Errorf("before: %+v", n)
 		}
 	})
@@ -154,6 +155,47 @@ func TestFailedAndThenUnseen(t *testing.T) {
 	wantDecision(t, advance(t, s, b, request(plans.PhaseShutdown)), plans.Wait, "looking what became of it")
 }
 
+// A host that makes a test copy and does not name it yet is looked at again, and
+// asked again only when no request of before can still begin.
+func TestATestCopyThatShowsLate(t *testing.T) {
+	s, b := newSite(), &book{}
+	in := request(plans.PhaseTest)
+	in.Intent = plans.Intent{Operation: plans.TestFailover, UpTo: plans.PhaseTest}
+	out := advance(t, s, b, in)
+	wantDecision(t, out, plans.Wait, "waiting for DR1 to show it")
+	if out.Act == nil || out.Act.Verb != plans.VerbStartTest || len(b.before) != 1 {
+		t.Errorf("act %+v, journal %v", out.Act, b.before)
+	}
+	in.Now = in.Now.Add(showWithin - time.Second)
+	if out := advance(t, s, b, in); out.Act != nil || out.Decision.Kind != plans.Wait {
+		t.Errorf("asked again at once: %+v", out)
+	}
+	in.Now = in.Now.Add(time.Second)
+	if out := advance(t, s, b, in); out.Act == nil || out.Act.Verb != plans.VerbStartTest {
+		t.Errorf("never asked again: %+v", out)
+	}
+}
+
+// Once a drill has asked for a test copy it is told so, whatever stands in the way
+// by then: the copy may be there. Another drill is not.
+func TestADrillIsToldThatItAsked(t *testing.T) {
+	s, b := newSite(), &book{}
+	in := request(plans.PhaseTest)
+	in.Intent = plans.Intent{Operation: plans.TestFailover, UpTo: plans.PhaseTest}
+	if out := advance(t, s, b, in); out.Decision.AskedTest {
+		t.Errorf("before it had asked: %+v", out.Decision)
+	}
+	s.hosts["DR1"].state = "FailedOverWaitingCompletion"
+	for _, run := range []string{in.Run, "another"} {
+		in.Run = run
+		out := advance(t, s, b, in)
+		wantDecision(t, out, plans.Refuse, "a real failover")
+		if out.Decision.AskedTest != (run != "another") {
+			t.Errorf("%s: %+v", run, out.Decision)
+		}
+	}
+}
+
 func TestBusyWaits(t *testing.T) {
 	s, b := newSite(), &book{}
 	s.before = failing("HQ1 Stop-LifeboatGuest", scriptError("ObjectInUse,X", "ResourceBusy"))
@@ -213,6 +255,28 @@ func TestUnseenSaysWhy(t *testing.T) {
 				t.Errorf("decision %+v, acts %v", out.Decision, s.acts)
 			}
 		})
+	}
+}
+
+// A host that was stated to be dark and yet takes a question, or turns it down,
+// lives: nothing is failed over beside it.
+func TestAHostThatTakesAQuestionIsNotDark(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want plans.DecisionKind
+	}{
+		{&hyperv.NoAnswerError{Host: "HQ1", Err: errors.New("cut")}, plans.UnknownPair},
+		{&hyperv.NotSentError{Host: "HQ1", Reason: "denied", Err: errors.New("401")}, plans.UnknownPair},
+		{&hyperv.NotSentError{Host: "HQ1", Reason: "unreachable", Err: errors.New("no route")}, plans.Act},
+	} {
+		s, b := newSite(), &book{}
+		s.before = failing("HQ1 Get-LifeboatCopies", c.err)
+		in := request(plans.PhaseGates)
+		in.Intent.Operation, in.Intent.SourceGone = plans.UnplannedFailover, true
+		out := advance(t, s, b, in)
+		if out.Decision.Kind != c.want || out.Decision.Unseen != (c.want == plans.UnknownPair) {
+			t.Errorf("%v: %+v", c.err, out.Decision)
+		}
 	}
 }
 

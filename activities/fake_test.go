@@ -20,7 +20,11 @@ import (
 const vmID = "aaaaaaaa-0000-4000-8000-000000000001"
 
 // copyState is what a simulated host holds of the VM.
-type copyState struct{ power, mode, state, failover, heartbeat string }
+type copyState struct {
+	power, mode, state, failover, heartbeat, autoStart string
+	// relations are as Get-LifeboatReplication tells them.
+	relations []map[string]any
+}
 
 // site is two simulated hosts, HQ1 and DR1, with one VM between them.
 type site struct {
@@ -32,6 +36,7 @@ type site struct {
 	before, after func(ctx context.Context, call string) error
 	outcome       func(call string) hyperv.Outcome
 	guest         string
+	setting       func(*copyState) // what Set-LifeboatReplication does
 }
 
 func newSite() *site {
@@ -82,6 +87,23 @@ func (s *site) play(host, function string) json.RawMessage {
 	switch function {
 	case "Get-LifeboatCopies":
 		return s.copies(c)
+	case "Get-LifeboatReplication":
+		return replications(c)
+	case "Get-LifeboatPoints":
+		return json.RawMessage(`{"vms":[],"missing":["` + vmID + `"]}`)
+	case "Resume-LifeboatReplication":
+		c.state = "Replicating"
+	case "Resume-LifeboatLeg":
+		c.relations[1]["state"] = "Replicating"
+	case "Test-LifeboatLink":
+		return json.RawMessage(`{"ok":true}`)
+	case "Set-LifeboatReplication":
+		s.acts = append(s.acts, host+" "+function)
+		s.setting(c)
+		return json.RawMessage(strings.TrimSuffix(string(s.view(host)), "}") + `,"replication":` + string(replications(c)) + "}")
+	case "Start-LifeboatResync":
+		c.state = "Resynchronizing"
+		s.hosts["DR1"].state = "Resynchronizing"
 	case "Invoke-LifeboatGuest":
 		text, _ := json.Marshal(map[string]string{"output": s.guest})
 		return text
@@ -95,6 +117,12 @@ func (s *site) play(host, function string) json.RawMessage {
 		c.state, c.failover = "FailedOverWaitingCompletion", "Planned"
 	case "Stop-LifeboatFailover":
 		c.state, c.power, c.failover = "Replicating", "Off", ""
+	case "Complete-LifeboatFailover":
+		c.state = "FailedOver"
+	case "Set-LifeboatStartAction":
+		c.autoStart = "Nothing"
+	case "Start-LifeboatInitial":
+		c.state = "InitialReplicationInProgress"
 	case "Set-LifeboatReverse":
 		c.mode, c.state, c.failover = "Primary", "Replicating", ""
 		s.hosts["HQ1"].mode, s.hosts["HQ1"].state = "Replica", "Replicating"
@@ -103,15 +131,26 @@ func (s *site) play(host, function string) json.RawMessage {
 	return s.view(host)
 }
 
+func orNothing(action string) string {
+	if action == "" {
+		return "Nothing"
+	}
+	return action
+}
+
 func (s *site) copies(c *copyState) json.RawMessage {
 	var failover any
 	if c.failover != "" {
 		failover = c.failover
 	}
+	relations := []any{}
+	for _, r := range c.relations {
+		relations = append(relations, map[string]any{"relationship": r["relationship"], "mode": c.mode, "state": r["state"]})
+	}
 	text, err := json.Marshal(map[string]any{"utc": time.Now().UTC(), "missing": []string{}, "copies": []any{map[string]any{
 		"vm": vmID, "name": "web", "power": c.power, "mode": c.mode, "state": c.state, "health": "Normal", "heartbeat": c.heartbeat,
-		"autoStart": "Nothing", "version": "10.0", "generation": 2, "memoryStartup": 1 << 30, "memoryAssigned": 0, "uptimeSec": 1,
-		"status": "", "relations": []any{}, "adapters": []any{}, "pendingBytes": nil, "failoverType": failover, "problems": []string{},
+		"autoStart": orNothing(c.autoStart), "version": "10.0", "generation": 2, "memoryStartup": 1 << 30, "memoryAssigned": 0, "uptimeSec": 1,
+		"status": "", "relations": relations, "adapters": []any{}, "pendingBytes": nil, "failoverType": failover, "problems": []string{},
 	}}})
 	if err != nil {
 		panic(err)
@@ -126,6 +165,7 @@ type book struct {
 	after  []plans.ActRecord
 	full   bool
 	notes  map[string]bool
+	sights map[string]bool
 }
 
 func (b *book) Before(n plans.ActNote) (uint64, error) {
@@ -143,6 +183,38 @@ func (b *book) After(_ uint64, r plans.ActRecord) error {
 	defer b.mu.Unlock()
 	b.after = append(b.after, r)
 	return nil
+}
+
+func (b *book) Asked(vm, host string, verb plans.Verb) (note plans.ActNote, found bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, n := range b.before {
+		switch {
+		case n.VM != vm || n.Host != host:
+		case n.Verb == verb:
+			note, found = n, true
+		case n.Verb == plans.VerbStopFailover || n.Verb == plans.VerbStopTest:
+			found = false
+		}
+	}
+	return note, found, nil
+}
+
+func (b *book) Sighted(run, vm string, open bool) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.sights == nil {
+		b.sights = map[string]bool{}
+	}
+	b.sights[run+vm] = open
+	return nil
+}
+
+func (b *book) Sight(run, vm string) (open, seen bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	open, seen = b.sights[run+vm]
+	return open, seen, nil
 }
 
 func (b *book) SaveReport(plans.Report) error { return nil }
@@ -195,7 +267,7 @@ func (s *site) toward(verb plans.Verb) AdvanceIn {
 		return in
 	}
 	if verb == plans.VerbStopFailover {
-		in.Intent.Operation = plans.Cancel
+		in.Intent.Operation, in.Intent.UpTo = plans.Cancel, plans.PhaseStart
 		return in
 	}
 	dr.state, dr.failover = "FailedOverWaitingCompletion", "Planned"
@@ -203,6 +275,21 @@ func (s *site) toward(verb plans.Verb) AdvanceIn {
 		return in
 	}
 	dr.power = "Running"
+	if verb == plans.VerbReverse {
+		return in
+	}
+	// What follows an unplanned failover: the old primary is off and in error.
+	hq.state, dr.failover = "Error", "Regular"
+	switch verb {
+	case plans.VerbComplete:
+		in.Intent.Operation, in.Intent.UpTo = plans.Commit, plans.PhaseCommit
+	case plans.VerbNoAutoStart:
+		hq.autoStart = "Start"
+		in.Intent.Operation, in.Intent.UpTo = plans.Fence, plans.PhaseFence
+	case plans.VerbStartInitial:
+		hq.mode, hq.state, dr.mode, dr.state = "Replica", "WaitingForInitialReplication", "Primary", "ReadyForInitialReplication"
+		in.Intent.Operation, in.Intent.UpTo = plans.Reprotect, plans.PhaseSync
+	}
 	return in
 }
 
@@ -211,6 +298,7 @@ var functionOf = map[plans.Verb]string{
 	plans.VerbShutDown: "HQ1 Stop-LifeboatGuest", plans.VerbTurnOff: "HQ1 Stop-LifeboatPower",
 	plans.VerbPrepareFailover: "HQ1 Start-LifeboatPrepare", plans.VerbStartFailover: "DR1 Start-LifeboatFailover",
 	plans.VerbStart: "DR1 Start-LifeboatCopy", plans.VerbReverse: "DR1 Set-LifeboatReverse", plans.VerbStopFailover: "HQ1 Stop-LifeboatFailover",
+	plans.VerbComplete: "DR1 Complete-LifeboatFailover", plans.VerbNoAutoStart: "HQ1 Set-LifeboatStartAction", plans.VerbStartInitial: "DR1 Start-LifeboatInitial",
 }
 
 // eachVerb runs a test for every verb, at a site where it is next.

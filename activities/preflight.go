@@ -36,12 +36,17 @@ func (a *Activities) Preflight(ctx context.Context, in plans.RunInput) (Prefligh
 }
 
 func goodSides(in plans.RunInput, pairs []plans.Pair) map[string]plans.Side {
-	phases := plans.Phases(in.Operation, in.Reverse)
-	intent := plans.Intent{Operation: in.Operation, Reverse: in.Reverse, UpTo: phases[len(phases)-1]}
 	good := make(map[string]plans.Side, len(pairs))
-	for i := range pairs {
-		if side := plans.Next(intent, pairs[i].Source, pairs[i].Target).Good; side != "" {
-			good[pairs[i].ID] = side
+	for _, vm := range in.VMs() {
+		for i := range pairs {
+			if pairs[i].ID != vm.ID {
+				continue
+			}
+			intent := in.Intent(vm)
+			intent.Third = pairs[i].Third
+			if side := plans.Next(intent, pairs[i].Source, pairs[i].Target).Good; side != "" {
+				good[vm.ID] = side
+			}
 		}
 	}
 	return good
@@ -50,14 +55,21 @@ func goodSides(in plans.RunInput, pairs []plans.Pair) map[string]plans.Side {
 // NotifyIn is a message to people.
 type NotifyIn struct {
 	Run  string   `json:"run"`
+	Plan string   `json:"plan,omitempty"`
 	Text string   `json:"text"`
 	To   []string `json:"to,omitempty"`
+	// JournalOnly is for what somebody asked for and sees anyway.
+	JournalOnly bool `json:"journal_only,omitempty"`
 }
 
-// Notify records a plan's notice where people and the journal see it. Run again
-// it adds nothing: the journal keeps the same text of the same run once.
+// Notify records a plan's notice where people and the journal see it, and lets it
+// be sent. Run again it adds nothing: the journal keeps the same text of the same
+// run once, and it is sent once.
 func (a *Activities) Notify(_ context.Context, in NotifyIn) error {
 	a.Log.Info("notice", "run", in.Run, "to", in.To, "text", in.Text)
+	if a.Tell != nil && !in.JournalOnly {
+		return a.Tell(in)
+	}
 	return a.Journal.Note(in.Run, in.Text)
 }
 
@@ -68,7 +80,13 @@ type ReportIn struct {
 	Answers []plans.AnswerRecord `json:"answers,omitempty"`
 }
 
+// ReportOut says which criteria a drill missed.
+type ReportOut struct {
+	NotMet []string `json:"not_met,omitempty"`
+}
+
 // SaveReport keeps the report of a run in the journal.
-func (a *Activities) SaveReport(_ context.Context, in ReportIn) error {
-	return a.Journal.SaveReport(plans.MakeReport(in.Status, in.Input, in.Answers, a.Version, a.Simulated))
+func (a *Activities) SaveReport(_ context.Context, in ReportIn) (ReportOut, error) {
+	r := plans.MakeReport(in.Status, in.Input, in.Answers, a.Version, a.Simulated)
+	return ReportOut{NotMet: plans.NotMet(r.Judgements)}, a.Journal.SaveReport(r)
 }

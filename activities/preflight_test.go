@@ -10,7 +10,8 @@ import (
 )
 
 func TestGoodSidesComeFromWhatWasSeen(t *testing.T) {
-	in := plans.RunInput{Operation: plans.PlannedFailover, Reverse: plans.ReverseAfterGates}
+	in := plans.RunInput{Operation: plans.PlannedFailover, Reverse: plans.ReverseAfterGates,
+		Steps: []plans.RunStep{{VMs: []plans.RunVM{{ID: "here"}, {ID: "there"}, {ID: "unseen"}}}}}
 	seen := func(host, power, mode string) plans.Copy {
 		return plans.Copy{Host: host, Reached: true, Exists: true, Power: power, Mode: mode, State: "Replicating"}
 	}

@@ -13,7 +13,22 @@ import (
 var words = map[reflect.Type][]string{
 	reflect.TypeFor[ReversePolicy]():  {string(ReverseAfterGates), string(ReverseBeforeStart), string(ReverseOnCommit)},
 	reflect.TypeFor[SheddingPolicy](): {string(PolicyAuto), string(PolicyManual), string(PolicyNever), string(PolicyIfCapacity)},
-	reflect.TypeFor[Operation]():      {string(PlannedFailover), string(Cancel)},
+	reflect.TypeFor[Operation]():      operationWords(),
+	reflect.TypeFor[FencePolicy]():    {string(FenceAsk), string(FenceShutDown), string(FenceTurnOff), string(FenceDisconnect)},
+	reflect.TypeFor[MailTLS]():        {string(MailStartTLS), string(MailTLSOnly), string(MailClear)},
+	reflect.TypeFor[Severity]():       {string(Blocker), string(Warning)},
+	reflect.TypeFor[DrillMust]():      {string(MustVMsUp), string(MustGatesGreen), string(MustLeaveClean)},
+	reflect.TypeFor[OrphanKind]():     policyKindWords(),
+	reflect.TypeFor[RepairMode]():     {string(RepairAllow), string(RepairAsk), string(RepairNever)},
+	reflect.TypeFor[DriftMode]():      {string(DriftReport), string(DriftAsk), string(DriftCorrect)},
+}
+
+func operationWords() []string {
+	var all []string
+	for _, o := range Operations() {
+		all = append(all, string(o))
+	}
+	return all
 }
 
 // scalar binds the types that are one value; false when v is not one of them.

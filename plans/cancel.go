@@ -20,7 +20,7 @@ func nextCancel(intent Intent, s, t Copy) Decision {
 		}
 		return refuse("the copy at "+t.Host+" is the primary now: changes already flow back, so there is nothing to cancel", wayHome(s))
 	case RReplicating, RPaused, RError, RResyncing:
-		return cancelAtSource(s, t)
+		return cancelAtSource(intent, s, t)
 	}
 	return unexpected(s, t)
 }
@@ -34,7 +34,7 @@ func wayHome(s Copy) string {
 // now may have run before, so only a run that failed it over itself and never
 // started it goes without.
 func cancelFailover(intent Intent, s, t Copy) Decision {
-	if Classify(s) != PPrepared {
+	if Classify(s) != PPrepared && !lostAndBack(s, t) {
 		return refuse("the copy at "+t.Host+" was failed over, but the one at "+s.Host+" is not prepared: which one is the good one cannot be told",
 			"decide which copy is the good one, then Stop-VMFailover on "+t.Host+" by hand if it is the other")
 	}
@@ -42,7 +42,7 @@ func cancelFailover(intent Intent, s, t Copy) Decision {
 	if !unused && !intent.LoseWrites {
 		return refuse(writesAt(t), "to keep it, go forward. To give it up, say so: lifeboat cancel PLAN --lose-writes")
 	}
-	why := "take the failover at " + t.Host + " back, as a person decided: what was written there is lost"
+	why := "take the failover at " + t.Host + " back, as a person decided: what was written there" + runningFor(t) + " is lost"
 	if unused {
 		why = "take the failover at " + t.Host + " back: this run has not started the copy, so nothing was written there"
 	}
@@ -52,28 +52,73 @@ func cancelFailover(intent Intent, s, t Copy) Decision {
 	return d
 }
 
+// lostAndBack is true for a pair after an unplanned failover whose old primary
+// can be seen again: giving the failover up leaves that one.
+func lostAndBack(s, t Copy) bool {
+	return olderPoint(t) && familyOf(Classify(s)) == famPrimary && Classify(s) != PPreparedOn && Classify(s) != POther
+}
+
 func writesAt(t Copy) string {
 	if Classify(t) == RFailedOver {
 		return "the copy at " + t.Host + " is failed over and off, and whether it has run since cannot be seen from here: what users wrote there would be lost"
 	}
-	return "the copy at " + t.Host + " runs: what users wrote there since it started would be lost"
+	return "the copy at " + t.Host + " runs: what users wrote there" + orWord(runningFor(t), " since it started") + " would be lost"
 }
 
 // cancelAtSource un-prepares and starts the source; the target is a replica
 // that is not failed over.
-func cancelAtSource(s, t Copy) Decision {
+func cancelAtSource(intent Intent, s, t Copy) Decision {
 	switch Classify(s) {
 	case PPrepared:
 		return act(PhaseReady, VerbStopFailover, Source, s, Source, "take the preparation at "+s.Host+" back")
 	case POff, PInitialOff:
-		return act(PhaseStart, VerbStart, Source, s, Source, "start at "+s.Host)
+		return startSource(intent, s, t)
 	case PRunning, PPaused, PError, PResyncNeeded, PResyncing, PInitial, PWaitsInitial:
 		if isOff(s.Power) {
-			return act(PhaseStart, VerbStart, Source, s, Source, "start at "+s.Host)
+			return startSource(intent, s, t)
 		}
-		return finished("runs at " + s.Host + ", as before the failover")
+		return upAtSource(intent, s, t)
 	case PBusy:
 		return busySource(s)
 	}
 	return unexpected(s, t)
+}
+
+// startSource starts the copy at the source. One that was fenced meanwhile gets
+// back what the fence took.
+func startSource(intent Intent, s, t Copy) Decision {
+	if d, needed := unfence(intent, s, t); needed {
+		return d
+	}
+	return act(PhaseStart, VerbStart, Source, s, Source, "start at "+s.Host)
+}
+
+// upAtSource is for a source that runs: it did all the time, or a fence left it
+// running without a network.
+func upAtSource(intent Intent, s, t Copy) Decision {
+	if isRunning(s.Power) {
+		if d, needed := unfence(intent, s, t); needed {
+			return d
+		}
+	}
+	return finishedAt(s, "runs at "+s.Host+", as before the failover")
+}
+
+// unfence gives a copy its automatic start and its network back.
+//
+// Microsoft: Set-VM -AutomaticStartAction, Connect-VMNetworkAdapter.
+func unfence(intent Intent, s, t Copy) (Decision, bool) {
+	if d, needed := startsAgain(intent, Source, s, t); needed {
+		return d, true
+	}
+	for _, nic := range intent.SourceNICs {
+		if a, ok := adapterFor(s.Adapters, nic); ok && a.Switch == "" && nic.Switch != "" {
+			return act(PhaseReady, VerbSetNetwork, Source, s, Source, "connect the copy at "+s.Host+" to its networks again"), true
+		}
+	}
+	if len(intent.SourceNICs) > 0 && len(s.Adapters) > 0 && !reachesUsers(s) {
+		return refuse("the copy at "+s.Host+" has no network, and the configuration names no switch for it there: users would not reach it",
+			"connect it: Connect-VMNetworkAdapter on "+s.Host+"; then retry"), true
+	}
+	return Decision{}, false
 }

@@ -3,17 +3,24 @@ package plans
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Shed leaves out the VMs of policy if_capacity that a target host cannot
 // hold, the last of the plan first. Memory counts as startup memory; what other
 // VMs of the host use now is theirs.
 func Shed(in RunInput, hosts []HostView, pairs []Pair) RunInput {
-	if in.Operation != PlannedFailover {
+	if !in.Operation.Moves() && in.Operation != TestFailover {
 		return in
 	}
-	for _, name := range targetHosts(in) {
-		need, free, known := capacity(in, name, hosts, pairs)
+	names, needs := demand(in, pairs)
+	for _, name := range names {
+		need, before := needs[name], len(in.LeftOut)
+		if in = shedByVolume(in, name, hosts, pairs); len(in.LeftOut) > before {
+			_, now := demand(in, pairs)
+			need = now[name]
+		}
+		free, known := freeAt(in, name, hosts)
 		for known && need > free {
 			vm, ok := lastSheddable(in, name, pairs)
 			if !ok {
@@ -28,38 +35,87 @@ func Shed(in RunInput, hosts []HostView, pairs []Pair) RunInput {
 	return in
 }
 
-func targetHosts(in RunInput) []string {
-	var names []string
-	for _, vm := range in.VMs() {
-		if !slices.Contains(names, vm.TargetHost) {
-			names = append(names, vm.TargetHost)
-		}
+// shedByVolume leaves out what may stay behind where the volume of the replicas is
+// all but full: each VM that runs there writes beside its recovery points, and a
+// full volume pauses all of them.
+func shedByVolume(in RunInput, name string, hosts []HostView, pairs []Pair) RunInput {
+	i := slices.IndexFunc(hosts, func(h HostView) bool { return h.Name == name })
+	if i < 0 || !volumeFull(hosts[i]) {
+		return in
 	}
+	for {
+		vm, ok := lastSheddable(in, name, pairs)
+		if !ok {
+			return in
+		}
+		in = without(in, vm, "if_capacity: "+volumeWords(hosts[i])+"; what runs there writes beside its recovery points until commit")
+	}
+}
+
+// volumeFull is true for a host that tells its volume and has hardly any room.
+func volumeFull(h HostView) bool {
+	return h.VolumeSize > 0 && h.VolumeFree <= h.VolumeSize/100*(100-volumeFullShare)
+}
+
+func volumeWords(h HostView) string {
+	return fmt.Sprintf("the volume of the replicas at %s has %s left of %s", h.Name, gib(h.VolumeFree), gib(h.VolumeSize))
+}
+
+func targetHosts(in RunInput) []string {
+	names, _ := demand(in, nil)
 	return names
 }
 
-// capacity is what the plan still needs on a host and what the host has for
-// it, in bytes. VMs that run there already need nothing more.
-func capacity(in RunInput, host string, hosts []HostView, pairs []Pair) (need, free uint64, known bool) {
-	i := slices.IndexFunc(hosts, func(h HostView) bool { return h.Name == host })
-	if i < 0 || !hosts[i].Reached || hosts[i].MemoryBytes == 0 {
-		return 0, 0, false
-	}
-	for _, vm := range in.VMs() {
-		if vm.TargetHost == host && !runsAtTarget(vm.ID, pairs) {
-			need += memoryOf(vm, pairs)
+// demand is what the plan still needs on each of its target hosts, in bytes, and
+// those hosts in the order of the plan. VMs that run there already need nothing
+// more. A plan may have thousands of VMs on hundreds of hosts: this goes through
+// them once.
+func demand(in RunInput, pairs []Pair) (hosts []string, need map[string]uint64) {
+	need = map[string]uint64{}
+	found := byID(pairs)
+	for i := range in.Steps {
+		for j := range in.Steps[i].VMs {
+			vm := &in.Steps[i].VMs[j]
+			if _, ok := need[vm.TargetHost]; !ok {
+				hosts, need[vm.TargetHost] = append(hosts, vm.TargetHost), 0
+			}
+			if p := found[vm.ID]; p == nil {
+				need[vm.TargetHost] += uint64(vm.Memory)
+			} else if !runs(p.Target) {
+				need[vm.TargetHost] += memoryIn(vm, p)
+			}
 		}
 	}
-	taken := hosts[i].MemoryUsed + hosts[i].MemoryReserve
-	if taken >= hosts[i].MemoryBytes {
-		return need, 0, true
-	}
-	return need, hosts[i].MemoryBytes - taken, true
+	return hosts, need
 }
 
-func runsAtTarget(id string, pairs []Pair) bool {
-	p, ok := pairOf(id, pairs)
-	return ok && runs(p.Target)
+// freeAt is what a host has for the plan, in bytes.
+func freeAt(in RunInput, host string, hosts []HostView) (free uint64, known bool) {
+	i := slices.IndexFunc(hosts, func(h HostView) bool { return h.Name == host })
+	if i < 0 || !hosts[i].Reached || hosts[i].MemoryBytes == 0 {
+		return 0, false
+	}
+	taken := hosts[i].MemoryUsed + hosts[i].MemoryReserve
+	for _, vm := range in.MakeRoom {
+		if vm.Host == host {
+			taken -= min(taken, uint64(vm.Memory))
+		}
+	}
+	if taken >= hosts[i].MemoryBytes {
+		return 0, true
+	}
+	return hosts[i].MemoryBytes - taken, true
+}
+
+// byID finds pairs by their VM.
+func byID(pairs []Pair) map[string]*Pair {
+	out := make(map[string]*Pair, len(pairs))
+	for i := range pairs {
+		if _, twice := out[pairs[i].ID]; !twice {
+			out[pairs[i].ID] = &pairs[i]
+		}
+	}
+	return out
 }
 
 func pairOf(id string, pairs []Pair) (Pair, bool) {
@@ -75,17 +131,27 @@ func pairOf(id string, pairs []Pair) (Pair, bool) {
 // configuration.
 func memoryOf(vm RunVM, pairs []Pair) uint64 {
 	p, _ := pairOf(vm.ID, pairs)
+	return memoryIn(&vm, &p)
+}
+
+func memoryIn(vm *RunVM, p *Pair) uint64 {
 	return max(p.Source.MemoryStartup, p.Target.MemoryStartup, uint64(vm.Memory))
 }
 
+// lastSheddable is the VM that stays behind next: of the lowest priority, and
+// of equals the last of the plan.
 func lastSheddable(in RunInput, host string, pairs []Pair) (RunVM, bool) {
-	all := in.VMs()
-	for i := len(all) - 1; i >= 0; i-- {
-		if all[i].IfCapacity && all[i].TargetHost == host && !begun(all[i].ID, pairs) {
-			return all[i], true
+	var least RunVM
+	found := false
+	for _, vm := range slices.Backward(in.VMs()) {
+		if !vm.IfCapacity || vm.TargetHost != host || begun(vm.ID, pairs) {
+			continue
+		}
+		if !found || vm.Priority < least.Priority {
+			least, found = vm, true
 		}
 	}
-	return RunVM{}, false
+	return least, found
 }
 
 // begun is true for a VM whose move was started before: it is finished, not
@@ -113,7 +179,7 @@ func without(in RunInput, vm RunVM, why string) RunInput {
 		steps[i].Number = i + 1
 	}
 	in.Steps = steps
-	in.LeftOut = append(slices.Clone(in.LeftOut), LeftOut{VM: vm.Label, Why: why})
+	in.LeftOut = append(slices.Clone(in.LeftOut), LeftOut{VM: vm.Label, Why: why, Tenant: vm.Tenant})
 	return in
 }
 
@@ -122,4 +188,64 @@ func gib(b uint64) string {
 		return fmt.Sprintf("%d GB", b>>30)
 	}
 	return fmt.Sprintf("%.1f GB", float64(b)/(1<<30))
+}
+
+// Narrow leaves out of a commit or a re-protection the VMs that were not failed
+// over: they run where they did, and have nothing to take. Of a planned failover
+// it leaves out a VM that stayed behind when its site was lost: it waits for an
+// unplanned one.
+func Narrow(in RunInput, pairs []Pair) RunInput {
+	for _, vm := range in.VMs() {
+		if p, ok := pairOf(vm.ID, pairs); ok {
+			if why := takesNoPart(in, vm, p); why != "" {
+				in = without(in, vm, why)
+			}
+		}
+	}
+	return in
+}
+
+func takesNoPart(in RunInput, vm RunVM, p Pair) string {
+	source, target := Classify(p.Source), Classify(p.Target)
+	if in.Operation == PlannedFailover {
+		if vm.IfCapacity && target == Missing && familyOf(source) == famReplica && source != RFailingOver {
+			return fmt.Sprintf("it stayed behind: %s holds its replica, the only copy; lifeboat failover %s --unplanned --only %s brings it up", p.Source.Host, in.Plan, vm.Label)
+		}
+		return ""
+	}
+	if in.Operation != Commit && in.Operation != Reprotect || familyOf(target) != famReplica || target == RFailingOver {
+		return ""
+	}
+	switch {
+	case familyOf(source) == famPrimary:
+		return fmt.Sprintf("not failed over: it belongs to %s, and %s holds its replica", p.Source.Host, p.Target.Host)
+	case source == Missing && in.Replace != "":
+		return fmt.Sprintf("not failed over: %s holds its replica, the only copy; fail it over first, then replace the host again", p.Target.Host)
+	case in.Operation == Commit:
+		return fmt.Sprintf("not failed over: %s holds its replica", p.Target.Host)
+	}
+	return ""
+}
+
+// MakeRoom notes which VMs that live at the target a person agreed to shut
+// down, by name or GUID.
+func MakeRoom(in RunInput, names []string, hosts []HostView) (RunInput, error) {
+	for _, name := range names {
+		var fit []ResidentVM
+		for _, h := range hosts {
+			if !slices.Contains(targetHosts(in), h.Name) {
+				continue
+			}
+			for _, vm := range h.Residents {
+				if vm.Label == name || strings.EqualFold(vm.ID, name) {
+					fit = append(fit, vm)
+				}
+			}
+		}
+		if len(fit) != 1 {
+			return in, fmt.Errorf("--stop-resident %q: %d VMs that run at %s outside of replication are called that", name, len(fit), in.To)
+		}
+		in.MakeRoom = append(slices.Clone(in.MakeRoom), fit[0])
+	}
+	return in, nil
 }

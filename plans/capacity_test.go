@@ -47,9 +47,10 @@ func pairsFor(in RunInput) []Pair {
 
 func TestNorthgateLeavesOneVMBehind(t *testing.T) {
 	in, hosts := northgate()
-	need, free, known := capacity(in, "NG-HV02", hosts, nil)
-	if need != 126*gigabyte || free != 116*gigabyte || !known {
-		t.Fatalf("it needs %s of %s (%v), want 126 GB of 116 GB", gib(need), gib(free), known)
+	_, needs := demand(in, nil)
+	free, known := freeAt(in, "NG-HV02", hosts)
+	if need := needs["NG-HV02"]; need != 126*gigabyte || free != 116*gigabyte || !known {
+		t.Fatalf("it needs %s of %s (%v), want 126 GB of 116 GB", gib(needs["NG-HV02"]), gib(free), known)
 	}
 	out := Shed(in, hosts, pairsFor(in))
 	if len(out.LeftOut) != 1 || out.LeftOut[0].VM != "NG-RDS02" || len(out.VMs()) != 9 {
@@ -103,6 +104,28 @@ func TestShedLeavesWhatFitsAndWhatHasBegun(t *testing.T) {
 	}
 }
 
+// A volume that is all but full leaves behind what may stay, with its figures, and
+// the look says it of the rest; with room, or unknown, nothing is left behind for it.
+func TestAFullVolumeLeavesBehindWhatMayStay(t *testing.T) {
+	in, hosts := northgate()
+	hosts[1].MemoryBytes = 256 * gigabyte // memory holds all
+	for free, behind := range map[uint64]bool{180 * gigabyte: true, 600 * gigabyte: false} {
+		hosts[1].VolumeSize, hosts[1].VolumeFree = 6000*gigabyte, free
+		shed := Shed(in, hosts, pairsFor(in))
+		if got := len(shed.LeftOut) == 1; got != behind || got && (shed.LeftOut[0].VM != "NG-RDS02" || !strings.Contains(shed.LeftOut[0].Why, "180 GB left of 6000 GB")) {
+			t.Errorf("%d GB free: left out %+v", free/gigabyte, shed.LeftOut)
+		}
+		said := slices.ContainsFunc(Readiness(shed, hosts, pairsFor(in), noon), func(f Finding) bool { return f.Code == "volume-short" })
+		if said != behind {
+			t.Errorf("%d GB free: the look says it: %v", free/gigabyte, said)
+		}
+	}
+	hosts[1].VolumeSize, hosts[1].VolumeFree = 0, 0
+	if shed := Shed(in, hosts, pairsFor(in)); len(shed.LeftOut) > 0 {
+		t.Errorf("unknown is not full: %+v", shed.LeftOut)
+	}
+}
+
 func TestWhatCannotBeShedBlocks(t *testing.T) {
 	in, hosts := northgate()
 	for i := range in.Steps {
@@ -115,5 +138,31 @@ func TestWhatCannotBeShedBlocks(t *testing.T) {
 		return f.Code == "memory-short" && f.Severity == Blocker && strings.Contains(f.Text, "126 GB") && strings.Contains(f.Text, "116 GB")
 	}) {
 		t.Errorf("no blocker for 126 GB on 116 GB: %+v", found)
+	}
+}
+
+// A VM that stayed behind when its site was lost must not stand in the way of
+// what the others need.
+func TestWhatStayedBehindIsLeftOut(t *testing.T) {
+	lost := Copy{Host: "NG-HV01"}
+	gone := Copy{Host: "NG-HV03", Reached: true}
+	replica := Copy{Host: "NG-HV02", Reached: true, Exists: true, Mode: "Replica", State: "Replicating", Power: "Off"}
+	for _, c := range []struct {
+		name           string
+		op             Operation
+		source, target Copy
+		may, out       bool
+	}{
+		{"a commit while the site is dark", Commit, lost, replica, false, true},
+		{"re-protection needs to see it", Reprotect, lost, replica, false, false},
+		{"the way home without it", PlannedFailover, replica, gone, true, true},
+		{"one that must come is asked about", PlannedFailover, replica, gone, false, false},
+	} {
+		vm := RunVM{ID: "1", Label: "RDS02", IfCapacity: c.may}
+		in := RunInput{Plan: "north", Operation: c.op, Steps: []RunStep{{Number: 1, VMs: []RunVM{vm, {ID: "2", Label: "DC01"}}}}}
+		got := Narrow(in, []Pair{{ID: "1", Source: c.source, Target: c.target}})
+		if out := len(got.LeftOut) == 1 && len(got.VMs()) == 1; out != c.out {
+			t.Errorf("%s: left out %+v", c.name, got.LeftOut)
+		}
 	}
 }

@@ -12,7 +12,14 @@ type Config struct {
 	Networks []Network         `yaml:"networks,omitempty"`
 	Groups   []ProtectionGroup `yaml:"groups"`
 	Plans    []RecoveryPlan    `yaml:"plans,omitempty"`
-	Lab      *Lab              `yaml:"lab,omitempty"`
+	Alerts   *Alerts           `yaml:"alerts,omitempty"`
+	// Repair is what may be done about replication that has stopped.
+	Repair *RepairPolicy `yaml:"repair,omitempty"`
+	// Drills are test failovers on a calendar.
+	Drills []ScheduledDrill `yaml:"drills,omitempty"`
+	// Orphans is what may be done about what replication leaves behind.
+	Orphans *OrphanPolicy `yaml:"orphans,omitempty"`
+	Lab     *Lab          `yaml:"lab,omitempty"`
 }
 
 // Lab is present only in a configuration written for simulated hosts. Its
@@ -42,6 +49,16 @@ type Site struct {
 	// Engine is true for the site in which Lifeboat itself runs: it must not
 	// be a site that Lifeboat fails over from when that site is lost.
 	Engine bool `yaml:"engine,omitempty"`
+	// Witnesses are things that answer as long as the site lives: a switch, the
+	// provider's router. They help to tell a dead site from a cut line.
+	Witnesses []Witness `yaml:"witnesses,omitempty"`
+}
+
+// Witness is something that accepts TCP connections while its site lives.
+type Witness struct {
+	Name string `yaml:"name"`
+	// Address is host:port.
+	Address string `yaml:"address"`
 }
 
 // Host is a Hyper-V host and how to reach it.
@@ -56,6 +73,9 @@ type Host struct {
 	// CertificateThumbprint is this host's replication certificate. It must
 	// be given with certificate authentication: reverse replication needs it.
 	CertificateThumbprint string `yaml:"certificate_thumbprint,omitempty"`
+	// ReplicaStorage is the folder on this host for new replicas, for example
+	// D:\Replica; empty means the host's own default location.
+	ReplicaStorage string `yaml:"replica_storage,omitempty"`
 	// MemoryReserve is kept free for the host itself, for example "8GB".
 	MemoryReserve Bytes `yaml:"memory_reserve,omitempty"`
 	// ActLanes is how many changing requests may be under way at once
@@ -109,6 +129,10 @@ type NetworkSite struct {
 	DNS []string `yaml:"dns,omitempty"`
 	// TestSwitch is the isolated switch for drills.
 	TestSwitch string `yaml:"test_switch,omitempty"`
+	// TestSubnet is where a gateway that people keep on TestSwitch shows test
+	// copies to the engine, each at the address with the same host part. Without
+	// it no port of a test copy can be asked.
+	TestSubnet string `yaml:"test_subnet,omitempty"`
 }
 
 // ProtectionGroup is VMs that share source, target, frequency and policy.
@@ -122,9 +146,37 @@ type ProtectionGroup struct {
 	// RecoveryPoints is how many extra hourly points are kept, 0 to 24.
 	RecoveryPoints int `yaml:"recovery_points,omitempty"`
 	// Authentication is certificate or kerberos.
-	Authentication string        `yaml:"authentication,omitempty"`
-	RPO            Duration      `yaml:"rpo,omitempty"`
-	VMs            []ProtectedVM `yaml:"vms"`
+	Authentication string `yaml:"authentication,omitempty"`
+	// RPO is how old the replica may be (default: three times the frequency).
+	RPO Duration `yaml:"rpo,omitempty"`
+	// AppConsistent is how often an application-consistent point is made, 1h to
+	// 12h, 0s for never; absent means that nobody minds. Compression likewise.
+	// Both are compared with what the hosts tell.
+	//
+	// Microsoft: Set-VMReplication, -VSSSnapshotFrequencyHour, -CompressionEnabled.
+	AppConsistent *Duration `yaml:"app_consistent,omitempty"`
+	Compression   *bool     `yaml:"compression,omitempty"`
+	// Extends is the third copy, that To sends on.
+	Extends *Extension `yaml:"extends,omitempty"`
+	// Repair is what differs from the configuration's repair policy.
+	Repair *RepairPolicy `yaml:"repair,omitempty"`
+	// Tenant is whose VMs these are, where a host serves several: a report for one
+	// of them names nothing of the others. It is left out of the plan's hash where
+	// nobody wrote it.
+	Tenant string        `yaml:"tenant,omitempty" json:",omitempty"`
+	VMs    []ProtectedVM `yaml:"vms"`
+}
+
+// Extension is extended replication: a third copy at another host.
+//
+// Microsoft: "Set up Hyper-V Replica", extended replication: 5m or 15m, and not
+// more often than the first copy.
+type Extension struct {
+	To        string    `yaml:"to"`
+	Frequency Frequency `yaml:"frequency"`
+	// RPO is how old the third copy may be against the second (default: three
+	// times the frequency).
+	RPO Duration `yaml:"rpo,omitempty"`
 }
 
 // ProtectedVM is one VM. Its identity is ID; names are for people.
@@ -177,12 +229,37 @@ type RecoveryPlan struct {
 	Deactivation []string `yaml:"deactivation,omitempty"`
 	Roles        []Role   `yaml:"roles,omitempty"`
 	Review       string   `yaml:"review,omitempty"`
+	// Risk is where the business impact analysis or the risk is written that this
+	// plan answers, Functions what the business does with its VMs: auditors ask.
+	Risk      string   `yaml:"risk,omitempty" json:",omitempty"`
+	Functions []string `yaml:"functions,omitempty" json:",omitempty"`
 
 	Objectives Objectives    `yaml:"objectives,omitempty"`
 	Reverse    ReversePolicy `yaml:"reverse,omitempty"`
 	Limits     Limits        `yaml:"limits,omitempty"`
-	Steps      []Step        `yaml:"steps"`
+	// OnReturn is what may be done, without asking again, to an old primary
+	// that runs again after an unplanned failover (default: ask).
+	OnReturn FencePolicy `yaml:"on_return,omitempty"`
+	Test     TestPolicy  `yaml:"test,omitempty"`
+	Steps    []Step      `yaml:"steps"`
 }
+
+// TestPolicy is how a test failover of a plan ends.
+type TestPolicy struct {
+	// Hold is how long test copies stay up for people after their gates
+	// (default 0: clean up at once).
+	Hold Duration `yaml:"hold,omitempty"`
+	// TTL is the longest that a test copy may live (default 8h).
+	TTL Duration `yaml:"ttl,omitempty"`
+	// Scenario is what a drill plays, Assumptions what it takes for granted: they
+	// are copied when it begins and cannot be written afterwards.
+	Scenario    string `yaml:"scenario,omitempty" json:",omitempty"`
+	Assumptions string `yaml:"assumptions,omitempty" json:",omitempty"`
+}
+
+// DefaultTestTTL is the longest that a test copy lives when the plan does not
+// say.
+const DefaultTestTTL = Duration(8 * time.Hour)
 
 // Role is a person or desk the plan relies on.
 type Role struct {
@@ -231,6 +308,12 @@ type ManualStep struct {
 	Owner   string   `yaml:"owner,omitempty"`
 	Takes   Duration `yaml:"takes,omitempty"`
 	Approve bool     `yaml:"approve,omitempty"` // a yes or no, not a task
+	// Quorum is how many different people must approve (default 1). Answers of
+	// people who have not said who they are do not count.
+	Quorum int `yaml:"quorum,omitempty"`
+	// Within is when the answer is late; Escalate who is told then.
+	Within   Duration `yaml:"within,omitempty"`
+	Escalate []string `yaml:"escalate,omitempty"`
 }
 
 // Notice is a message to people; the run does not wait.
@@ -258,7 +341,10 @@ type PlanVM struct {
 	After []string `yaml:"after,omitempty"`
 	// Policy is auto, manual, never or if_capacity.
 	Policy SheddingPolicy `yaml:"policy,omitempty"`
-	Gates  []Gate         `yaml:"gates,omitempty"`
+	// Priority orders VMs of policy if_capacity: the lowest stays behind first
+	// (default 0; of equals, the last of the plan).
+	Priority int    `yaml:"priority,omitempty"`
+	Gates    []Gate `yaml:"gates,omitempty"`
 	// Settle is waited after the gates have passed.
 	Settle Duration `yaml:"settle,omitempty"`
 	RTO    Duration `yaml:"rto,omitempty"`

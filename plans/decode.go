@@ -85,7 +85,11 @@ func twice(cfg *Config, at places, part *Config, partPlaces places) Errors {
 	for _, one := range []struct {
 		field string
 		both  bool
-	}{{"version", cfg.Version != 0 && part.Version != 0}, {"lab", cfg.Lab != nil && part.Lab != nil}} {
+	}{
+		{"version", cfg.Version != 0 && part.Version != 0}, {"lab", cfg.Lab != nil && part.Lab != nil},
+		{"alerts", cfg.Alerts != nil && part.Alerts != nil}, {"repair", cfg.Repair != nil && part.Repair != nil},
+		{"orphans", cfg.Orphans != nil && part.Orphans != nil},
+	} {
 		if !one.both {
 			continue
 		}
@@ -96,9 +100,10 @@ func twice(cfg *Config, at places, part *Config, partPlaces places) Errors {
 	return found
 }
 
-// merge appends a file's lists; version and lab may stand in one file only.
+// merge appends a file's lists; version, alerts, repair, orphans and lab may stand in one
+// file only.
 func merge(cfg *Config, at places, part *Config, partPlaces places) {
-	shift := map[string]int{"sites": len(cfg.Sites), "hosts": len(cfg.Hosts), "networks": len(cfg.Networks), "groups": len(cfg.Groups), "plans": len(cfg.Plans)}
+	shift := map[string]int{"sites": len(cfg.Sites), "hosts": len(cfg.Hosts), "networks": len(cfg.Networks), "groups": len(cfg.Groups), "plans": len(cfg.Plans), "drills": len(cfg.Drills)}
 	for path, where := range partPlaces {
 		at[shifted(path, shift)] = where
 	}
@@ -108,11 +113,21 @@ func merge(cfg *Config, at places, part *Config, partPlaces places) {
 	if part.Lab != nil {
 		cfg.Lab = part.Lab
 	}
+	if part.Alerts != nil {
+		cfg.Alerts = part.Alerts
+	}
+	if part.Repair != nil {
+		cfg.Repair = part.Repair
+	}
+	if part.Orphans != nil {
+		cfg.Orphans = part.Orphans
+	}
 	cfg.Sites = append(cfg.Sites, part.Sites...)
 	cfg.Hosts = append(cfg.Hosts, part.Hosts...)
 	cfg.Networks = append(cfg.Networks, part.Networks...)
 	cfg.Groups = append(cfg.Groups, part.Groups...)
 	cfg.Plans = append(cfg.Plans, part.Plans...)
+	cfg.Drills = append(cfg.Drills, part.Drills...)
 }
 
 // shifted renumbers the first index of a path: the third file's plans[0] is
@@ -151,6 +166,8 @@ const (
 )
 
 func setDefaults(cfg *Config) {
+	setAlertDefaults(cfg.Alerts)
+	setDrillDefaults(cfg.Drills)
 	for i := range cfg.Hosts {
 		h := &cfg.Hosts[i]
 		h.WinRM.Transport = orWord(h.WinRM.Transport, "https")

@@ -95,8 +95,12 @@ func showsSecret(text string) bool {
 			return true
 		}
 	}
-	return strings.HasPrefix(text, "? ") || strings.HasPrefix(text, ": ")
+	return strings.HasPrefix(text, "? ") || strings.HasPrefix(text, ": ") || alertsKey.MatchString(text)
 }
+
+// alertsKey is the section in which an address by itself can be a secret: a
+// webhook that somebody wrote where a reference belongs is not shown.
+var alertsKey = regexp.MustCompile(`^["']?alerts["']?\s*:`)
 
 // hidden is true for a line that may show a secret: one with such a key, or one
 // below such a key (a text over several lines).

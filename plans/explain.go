@@ -35,20 +35,112 @@ func Explain(in RunInput) Explanation {
 	for i := range in.Steps[:first] {
 		e.plain(in.Steps[i])
 	}
-	if in.Operation == Cancel {
-		return e.cancel(in)
-	}
-	for _, i := range slices.Backward(stages) {
-		e.shutDown(in, in.Steps[i])
+	switch in.Operation {
+	case PlannedFailover:
+		for _, i := range slices.Backward(stages) {
+			e.shutDown(in, in.Steps[i])
+		}
+	case UnplannedFailover:
+		for _, i := range slices.Backward(stages) {
+			e.fence(in, in.Steps[i])
+		}
+	case TestFailover, Cancel, Commit, Reprotect, Fence, Unprotect:
+	case Protect:
+		e.trust(in)
 	}
 	for i := first; i < len(in.Steps); i++ {
 		if len(in.Steps[i].VMs) == 0 {
 			e.plain(in.Steps[i])
 			continue
 		}
-		e.start(in, in.Steps[i])
+		e.stage(in, in.Steps[i])
+	}
+	if in.Operation == TestFailover {
+		e.cleanUp(in)
 	}
 	return e
+}
+
+// stage is what happens with a stage on the way forward.
+func (e *Explanation) stage(in RunInput, s RunStep) {
+	switch in.Operation {
+	case PlannedFailover:
+		e.start(in, s)
+	case UnplannedFailover:
+		e.failOver(in, s)
+	case TestFailover:
+		e.test(in, s)
+	case Cancel:
+		e.cancel(in, s)
+	case Commit:
+		e.commit(in, s)
+	case Reprotect:
+		e.reprotect(in, s)
+	case Fence:
+		e.fence(in, s)
+	case Protect:
+		e.protect(in, s)
+	case Unprotect:
+		e.unprotect(in, s)
+	}
+}
+
+// each adds one line with native commands for every VM.
+func (e *Explanation) each(s RunStep, text string, native func(vm RunVM, q string) []NativeCommand) {
+	step := ExplainStep{Text: text}
+	for _, vm := range s.VMs {
+		step.Native = append(step.Native, native(vm, "(Get-VM -Id "+quote(vm.ID)+")")...)
+	}
+	e.Steps = append(e.Steps, step)
+}
+
+func (e *Explanation) fence(in RunInput, s RunStep) {
+	e.each(s, fmt.Sprintf("where %s can be seen: keep %s from running or starting there (stage %s)", in.From, labels(s.VMs), s.Name), func(vm RunVM, q string) []NativeCommand {
+		return []NativeCommand{{vm.SourceHost, "Set-VM -VM " + q + " -AutomaticStartAction Nothing"}}
+	})
+}
+
+func (e *Explanation) failOver(in RunInput, s RunStep) {
+	e.each(s, fmt.Sprintf("fail over %s at %s to %s, start, wait for %s (stage %s)", labels(s.VMs), in.To, orWord(in.Point, AskLatest), gateWords(s.VMs), s.Name), func(vm RunVM, q string) []NativeCommand {
+		command := "Start-VMFailover -VM " + q + " -Confirm:$false"
+		if vm.Point.ID != "" {
+			command = "Start-VMFailover -VMRecoverySnapshot (Get-VMSnapshot -Id " + quote(vm.Point.ID) + ") -Confirm:$false"
+		}
+		return []NativeCommand{{vm.TargetHost, command}, {vm.TargetHost, "Start-VM -VM " + q}}
+	})
+}
+
+func (e *Explanation) test(in RunInput, s RunStep) {
+	e.each(s, fmt.Sprintf("make test copies of %s at %s on the isolated network, start them, ask their heartbeat (stage %s)", labels(s.VMs), in.To, s.Name), func(vm RunVM, q string) []NativeCommand {
+		return []NativeCommand{{vm.TargetHost, "Start-VMFailover -VM " + q + " -AsTest"}}
+	})
+}
+
+func (e *Explanation) cleanUp(in RunInput) {
+	all := RunStep{VMs: in.VMs()}
+	e.each(all, "remove all test copies and look that none is left", func(vm RunVM, q string) []NativeCommand {
+		return []NativeCommand{{vm.TargetHost, "Stop-VMFailover -VM " + q}}
+	})
+}
+
+func (e *Explanation) commit(in RunInput, s RunStep) {
+	e.each(s, fmt.Sprintf("ask the gates of %s again, then commit at %s: no other point can be chosen after it (stage %s)", labels(s.VMs), in.To, s.Name), func(vm RunVM, q string) []NativeCommand {
+		return []NativeCommand{{vm.TargetHost, "Complete-VMFailover -VM " + q + " -Confirm:$false"}}
+	})
+}
+
+func (e *Explanation) reprotect(in RunInput, s RunStep) {
+	if in.Replace != "" {
+		e.replace(in, s)
+		return
+	}
+	e.each(s, fmt.Sprintf("make the old copies of %s at %s replicas and send what differs from %s (stage %s)", labels(s.VMs), in.From, in.To, s.Name), func(vm RunVM, q string) []NativeCommand {
+		return []NativeCommand{
+			{vm.SourceHost, "Set-VMReplication -VM " + q + " -AsReplica"},
+			{vm.TargetHost, "Set-VMReplication -VM " + q + " -Reverse"},
+			{vm.TargetHost, "Start-VMInitialReplication -VM " + q},
+		}
+	})
 }
 
 func (e *Explanation) plain(s RunStep) {
@@ -93,20 +185,24 @@ func (e *Explanation) start(in RunInput, s RunStep) {
 	e.Steps = append(e.Steps, step)
 }
 
-func (e Explanation) cancel(in RunInput) Explanation {
-	for _, i := range in.Stages() {
-		s := in.Steps[i]
-		step := ExplainStep{Text: fmt.Sprintf("take the failover of %s back at %s, then the preparation at %s, and start there (stage %s)", labels(s.VMs), in.To, in.From, s.Name)}
-		for _, vm := range s.VMs {
-			q := quote(vm.ID)
-			step.Native = append(step.Native,
-				NativeCommand{vm.TargetHost, "Stop-VMFailover -VM (Get-VM -Id " + q + ")"},
-				NativeCommand{vm.SourceHost, "Stop-VMFailover -VM (Get-VM -Id " + q + ")"},
-				NativeCommand{vm.SourceHost, "Start-VM -VM (Get-VM -Id " + q + ")"})
+func (e *Explanation) replace(in RunInput, s RunStep) {
+	e.each(s, fmt.Sprintf("end the replication of %s towards %s, replicate to the new host instead, send first copies (group %s)", labels(s.VMs), in.Replace, s.Name), func(vm RunVM, q string) []NativeCommand {
+		return []NativeCommand{
+			{vm.TargetHost, "Remove-VMReplication -VM " + q},
+			{vm.TargetHost, "Enable-VMReplication -VM " + q + " -ReplicaServerName " + vm.ReverseTo},
+			{vm.TargetHost, "Start-VMInitialReplication -VM " + q},
 		}
-		e.Steps = append(e.Steps, step)
-	}
-	return e
+	})
+}
+
+func (e *Explanation) cancel(in RunInput, s RunStep) {
+	e.each(s, fmt.Sprintf("take the failover of %s back at %s, and start at %s, where a preparation is taken back first (stage %s)", labels(s.VMs), in.To, in.From, s.Name), func(vm RunVM, q string) []NativeCommand {
+		return []NativeCommand{
+			{vm.TargetHost, "Stop-VMFailover -VM " + q},
+			{vm.SourceHost, "Stop-VMFailover -VM " + q},
+			{vm.SourceHost, "Start-VM -VM " + q},
+		}
+	})
 }
 
 func labels(vms []RunVM) string {

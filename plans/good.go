@@ -29,8 +29,46 @@ func familyOf(c Class) family {
 }
 
 // goodSide names the side whose copy must not be lost, as far as the two views
-// prove it; "" means it cannot be told, and a person has to find out.
-func goodSide(s, t Copy) Side {
+// and a person's decision prove it; "" means it cannot be told, and a person
+// has to find out.
+func goodSide(i Intent, s, t Copy) Side {
+	if i.Operation == TestFailover {
+		return "" // it touches neither copy
+	}
+	if chosen(i, s, t) {
+		return Target
+	}
+	if (i.Operation == Protect || i.Operation == Unprotect) && t.Reached && runs(s) && !runs(t) && familyOf(Classify(s)) == famLoose && familyOf(Classify(t)) == famLoose {
+		return Source // of two copies that do not replicate, the one that runs
+	}
+	return provenSide(s, t)
+}
+
+// chosen is true when a person made the target the copy that goes on: by an
+// unplanned failover that is this engine's own or that was accepted, and by
+// whatever follows one.
+func chosen(i Intent, s, t Copy) bool {
+	if !i.Operation.ChosenTarget() || !t.Reached || !t.Exists {
+		return false
+	}
+	if i.Operation == UnplannedFailover && !i.Ours && !i.Accept {
+		return false
+	}
+	if i.Operation != Fence && runs(s) && runs(t) {
+		return false
+	}
+	switch familyOf(Classify(t)) {
+	case famFailed:
+		return Classify(s) != PPrepared || !olderPoint(t) || isCommitted(t)
+	case famPrimary:
+		return true
+	case famNone, famReplica, famLoose, famStranger:
+	}
+	return false
+}
+
+// provenSide is goodSide by the two views alone.
+func provenSide(s, t Copy) Side {
 	if !s.Reached || !t.Reached || runs(s) && runs(t) {
 		return ""
 	}
@@ -112,15 +150,29 @@ func noWayBack(t Copy) bool { return isCommitted(t) || familyOf(Classify(t)) == 
 func hasChanged(op Operation, s, t Copy) bool {
 	source, target := Classify(s), Classify(t)
 	halfway := source == PPrepared || source == PPreparedOn || source == POff || source == PInitialOff
-	if op == Cancel {
+	switch op {
+	case Cancel:
 		return halfway && familyOf(target) == famReplica
+	case TestFailover:
+		return t.TestVM != ""
+	case Commit:
+		return isCommitted(t)
+	case Reprotect:
+		return source == RWaits || familyOf(target) == famPrimary
+	case Protect:
+		return target == RWaits
+	case Unprotect:
+		return familyOf(source) == famPrimary && familyOf(target) == famLoose
+	case Fence:
+		return false // its acts alone tell
+	case PlannedFailover, UnplannedFailover:
 	}
 	switch familyOf(target) {
 	case famPrimary:
 		return true
 	case famFailed:
-		return halfway || !olderPoint(t)
+		return op == UnplannedFailover || halfway || !olderPoint(t)
 	case famNone, famReplica, famLoose, famStranger:
 	}
-	return halfway || target == RFailingOver
+	return op == PlannedFailover && halfway || target == RFailingOver
 }

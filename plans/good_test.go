@@ -66,7 +66,7 @@ func TestTheGoodCopyIsNamedOnlyWhereThePairProvesIt(t *testing.T) {
 		s, c := of("A", row.s), of("B", row.t)
 		c.FailoverType = row.failover
 		d := Next(forward(ReverseOnCommit), s, c)
-		if d.Kind != Act && d.Good != row.want || goodSide(s, c) != row.want {
+		if d.Kind != Act && d.Good != row.want || goodSide(forward(ReverseOnCommit), s, c) != row.want {
 			t.Errorf("%q beside %q: good is %q, want %q (%s)", row.s, row.t, d.Good, row.want, d.Why)
 		}
 		if d.Changed != row.changed || d.NoWayBack != row.lost {

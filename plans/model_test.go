@@ -17,7 +17,10 @@ type model struct {
 	base  int
 	later []func() // what is under way, one step per look
 	acts  []Verb
-	fault string
+	wasOn bool
+	// returned: the old primary came back by itself, so two may run.
+	returned bool
+	fault    string
 }
 
 // dialect is one reading of each fact that Microsoft leaves open.
@@ -42,7 +45,7 @@ var dialects = []dialect{
 
 func newModel(d dialect) *model {
 	return &model{dialect: d,
-		s: Copy{Host: "A", Reached: true, Exists: true, VM: "vm", Power: "Running", Mode: "Primary", State: "Replicating"},
+		s: Copy{Host: "A", Reached: true, Exists: true, VM: "vm", Power: "Running", Mode: "Primary", State: "Replicating", Adapters: []Adapter{{Name: "net", Switch: homeNIC.Switch, Connected: true}}},
 		t: Copy{Host: "B", Reached: true, Exists: true, VM: "vm", Power: "Off", Mode: "Replica", State: "Replicating", Adapters: []Adapter{{Name: "net"}}},
 	}
 }
@@ -63,7 +66,8 @@ func (m *model) look() (Copy, Copy) {
 			*one.data = m.written
 		}
 	}
-	if !isOff(m.s.Power) && !isOff(m.t.Power) {
+	// A host that comes back by itself is nobody's act; one beside the other is.
+	if !isOff(m.s.Power) && !isOff(m.t.Power) && !m.returned {
 		m.fault = "two copies hold a running state"
 	}
 	return m.s, m.t
@@ -86,6 +90,11 @@ func (m *model) refused(v Verb, side Side) {
 // do is what a host does with a verb, or its refusal.
 func (m *model) do(d Decision) {
 	m.acts = append(m.acts, d.Verb)
+	if d.Verb == VerbAutoStart {
+		c := map[Side]*Copy{Source: &m.s, Target: &m.t}[d.Side]
+		c.AutoStart = d.AutoStart
+		return
+	}
 	if d.Side == Source {
 		m.atSource(d.Verb)
 	} else {
@@ -105,6 +114,16 @@ func (m *model) atSource(v Verb) {
 		m.s.State, m.tData = "PreparedForFailover", m.sData
 	case v == VerbStopFailover && m.s.State == "PreparedForFailover" && m.s.Power == "Off":
 		m.s.State = "Replicating"
+	case v == VerbNoAutoStart:
+		m.s.AutoStart = "Nothing"
+	case v == VerbAsReplica && m.s.Power == "Off" && m.s.Mode == "Primary":
+		m.s.Mode, m.s.State = "Replica", "WaitingForInitialReplication"
+	case v == VerbDisconnect:
+		m.s.Adapters = []Adapter{{Name: "net"}}
+	case v == VerbSetNetwork && len(m.s.Adapters) == 1:
+		m.s.Adapters = []Adapter{{Name: "net", Switch: homeNIC.Switch, Connected: true}}
+	case v == VerbResume && slices.Contains([]string{"Suspended", "Error"}, m.s.State):
+		m.s.State = "Replicating"
 	default:
 		m.refused(v, Source)
 	}
@@ -116,6 +135,9 @@ func (m *model) atTarget(v Verb) {
 		m.t.Adapters = []Adapter{{Name: "net", Switch: wantedNIC.Switch, Connected: true, FailoverIP: wantedNIC.IP, FailoverMask: wantedNIC.Mask, FailoverGateway: wantedNIC.Gateway}}
 	case v == VerbStartFailover && m.t.Power == "Off" && m.t.Mode == "Replica" && slices.Contains([]string{"Replicating", "Suspended", "Resynchronizing"}, m.t.State):
 		m.base, m.t.FailoverType = m.tData, m.dialect.plannedType
+		if m.s.State != "PreparedForFailover" {
+			m.t.FailoverType = "Regular"
+		}
 		m.after(&m.t.State, "RecoveryInProgress", "FailedOverWaitingCompletion")
 	case v == VerbStart && m.t.Power == "Off" && (m.t.State == "FailedOverWaitingCompletion" || m.t.Mode == "Primary"):
 		m.after(&m.t.Power, "Starting", "Running")
@@ -130,9 +152,45 @@ func (m *model) atTarget(v Verb) {
 			settle()
 			m.t.State = m.dialect.afterReverse
 		}
+	case v == VerbReverse && m.t.State == "FailedOver" && m.s.Mode == "Replica" && m.s.State == "WaitingForInitialReplication":
+		m.t.Mode, m.t.State = "Primary", "ReadyForInitialReplication"
+	case v == VerbComplete && m.t.State == "FailedOverWaitingCompletion":
+		m.t.State = "FailedOver"
+	case v == VerbStart && m.t.Power == "Off" && m.t.State == "FailedOver":
+		m.after(&m.t.Power, "Starting", "Running")
+	case v == VerbResume && slices.Contains([]string{"Suspended", "Error"}, m.t.State):
+		m.t.State = "Replicating"
+	case v == VerbStartInitial && m.t.State == "ReadyForInitialReplication":
+		m.t.State = "InitialReplicationInProgress"
+		m.later = append(m.later, func() {}, func() {
+			m.t.State, m.s.State, m.sData = "Replicating", "Replicating", m.tData
+		})
+	case v == VerbContinue && m.t.Extended != "" && m.t.Mode == "Replica" && (m.t.State == "FailedOverWaitingCompletion" || m.t.State == "FailedOver"):
+		m.t.Mode, m.t.State, m.t.Extended = "Primary", "Replicating", ""
+	case v == VerbRemoveExtended && m.t.Extended != "":
+		m.t.Extended = ""
+	case v == VerbStopTest && m.t.TestVM != "" && m.t.State == "Replicating":
+		m.t.TestVM = ""
 	default:
 		m.refused(v, Target)
 	}
+}
+
+// crash is the source's host losing its power; comeBack its return, with the
+// VMs that start by themselves.
+func (m *model) crash() {
+	m.s.Reached = false
+	if m.s.Mode == "Primary" && m.s.Power != "Off" {
+		m.s.Power, m.s.State, m.wasOn = "Off", "WaitingForStartResynchronize", true
+	}
+}
+
+func (m *model) comeBack() {
+	m.s.Reached = true
+	if m.wasOn && m.s.Mode == "Primary" && m.s.AutoStart != "Nothing" && m.s.State != "PreparedForFailover" {
+		m.s.Power = "Running"
+	}
+	m.wasOn = false
 }
 
 // walk follows the table until it is done, refuses, or has acted maxActs

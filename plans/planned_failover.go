@@ -8,6 +8,9 @@ import "fmt"
 // Microsoft: "Set up Hyper-V Replica", planned failover; Start-VMFailover,
 // example 4; Set-VMReplication -Reverse.
 func nextPlannedFailover(intent Intent, s, t Copy) Decision {
+	if isLeftOut(t, s) {
+		return leftOut(t, s)
+	}
 	switch Classify(t) {
 	case PRunning, PBusy, POff, PSaved, PPaused, PError, PResyncNeeded, PResyncing, PInitial, PWaitsInitial, PInitialOff:
 		return atTargetAlready(intent, s, t)
@@ -24,16 +27,20 @@ func nextPlannedFailover(intent Intent, s, t Copy) Decision {
 // beforeFailover is for a healthy replica: everything happens at the source.
 func beforeFailover(intent Intent, s, t Copy) Decision {
 	if t.TestVM != "" {
-		return refuse("a test copy of this VM exists at "+t.Host+": Hyper-V refuses a failover beside it",
-			"remove the test copy: Stop-VMFailover on "+t.Host+", then retry")
+		return act(PhaseReady, VerbStopTest, Target, t, Source, "remove the test copy at "+t.Host+": the real operation goes first")
 	}
-	if t.Extended != "" {
-		return refuse(fmt.Sprintf("%s replicates on to a third site (%s): after a failover it cannot replicate back to %s", t.Host, t.Extended, s.Host),
-			"choose: remove the extended relationship on "+t.Host+" (Remove-VMReplication -ReplicationRelationshipType Extended), or leave this VM out")
+	if t.Extended != "" && intent.Chain != ChainKeep {
+		if d, decided := chainAtTarget(intent, s, t, PhaseReady); decided {
+			d.Good = Source
+			return d
+		}
 	}
 	switch Classify(s) {
 	case PRunning, POff, PPrepared:
 		if d, needed := network(PhaseReady, networkReady, intent, t, Source); needed {
+			return d
+		}
+		if d, needed := startsAgain(intent, Target, t, s); needed {
 			return d
 		}
 	}
@@ -53,6 +60,24 @@ func beforeFailover(intent Intent, s, t Copy) Decision {
 	return refusePlannedFailover(s, t)
 }
 
+// startsAgain lets a copy c that was fenced after a failover start with its host
+// again once it is the one that runs: as it did before, or, where the journal
+// does not know that, as the other one does. The good copy is at the source then.
+//
+// Microsoft: Set-VM -AutomaticStartAction.
+func startsAgain(intent Intent, side Side, c, other Copy) (Decision, bool) {
+	action, like := intent.AutoStart, "as before it was fenced"
+	if action == "" {
+		action, like = other.AutoStart, "as "+other.Host+" does"
+	}
+	if c.AutoStart != "Nothing" || action == "Nothing" || action == "" {
+		return Decision{}, false
+	}
+	d := act(PhaseReady, VerbAutoStart, side, c, Source, "let "+c.Host+" start it by itself again, "+like)
+	d.AutoStart = action
+	return d, true
+}
+
 func busySource(s Copy) Decision {
 	return wait(fmt.Sprintf("the guest at %s is %s", s.Host, s.Power))
 }
@@ -70,8 +95,10 @@ func afterFailover(intent Intent, s, t Copy) Decision {
 	}
 	// The source is prepared, which locks it from starting: the target is the
 	// copy that may run.
-	reverse := act(PhaseReverse, VerbReverse, Target, t, Target, "replicate back from "+t.Host+" to "+s.Host)
-	reverse.Irreversible = true
+	reverse := reverseAtTarget(s, t, PhaseReverse)
+	if t.Extended != "" {
+		reverse, _ = chainAtTarget(intent, s, t, PhaseReverse)
+	}
 	switch Classify(t) {
 	case RFailedOverMid:
 		if primaryByPower(t.Power) == PSaved {
@@ -133,10 +160,12 @@ func atTargetAlready(intent Intent, s, t Copy) Decision {
 		// Failover addresses are not injected into a primary: only its
 		// switches count.
 		return startAtTarget(connected, intent, t)
+	case isOff(s.Power) && familyOf(Classify(s)) == famPrimary && replicatesElsewhere(intent, t):
+		return keptElsewhere(s, t)
 	case isRunning(t.Power) && t.State == "Replicating" && familyOf(Classify(s)) == famReplica:
 		return finished("runs at " + t.Host + " and replicates back to " + s.Host)
 	case isRunning(t.Power):
-		return finished(fmt.Sprintf("runs at %s; replication back is %s", t.Host, t.State))
+		return finishedAt(t, fmt.Sprintf("runs at %s as primary; its replication is %s", t.Host, t.State))
 	case primaryByPower(t.Power) == PSaved:
 		return savedAtTarget(t)
 	}
@@ -150,6 +179,9 @@ func savedAtTarget(t Copy) Decision {
 
 // refusePlannedFailover says why a VM may not be moved now and what to do.
 func refusePlannedFailover(s, t Copy) Decision {
+	if familyOf(Classify(s)) == famReplica && familyOf(Classify(t)) == famReplica {
+		return unexpected(s, t) // neither is the one that users have
+	}
 	if why, remedy, ok := sourceTrouble(s); ok {
 		return refuse(why, remedy)
 	}

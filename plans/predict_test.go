@@ -73,7 +73,7 @@ func TestTheRestOnlyShrinks(t *testing.T) {
 	first := eta
 	for range 200 {
 		vm := &s.VMs[r.IntN(len(s.VMs))]
-		if order := phaseOrder(in.Reverse); len(vm.Times) < len(order) {
+		if order := Phases(PlannedFailover, in.Reverse); len(vm.Times) < len(order) {
 			vm.Times = append(vm.Times, PhaseTime{Phase: order[len(vm.Times)], Started: noon, Ended: noon})
 		} else {
 			vm.Verdict = VerdictDone
@@ -124,6 +124,11 @@ func TestAReportMeasuresWhatPeopleFelt(t *testing.T) {
 	}
 	if len(r.Downtime) != 1 || r.Downtime["NG-DC01"].D() != 5*time.Minute {
 		t.Errorf("the downtimes are %v, want NG-DC01 5m alone", r.Downtime)
+	}
+	// Where acts are told, a VM without any stayed with its users.
+	s.VMs[1].Times, s.VMs[1].Acts = s.VMs[0].Times, []ActRecord{{Verb: VerbShutDown}}
+	if down := MakeReport(s, in, nil, "", false).Downtime; len(down) != 1 || down[s.VMs[1].Label].D() != 5*time.Minute {
+		t.Errorf("the downtimes are %v, want the one of the VM that was shut down", down)
 	}
 	if !r.Simulated || r.Version != "1.2.3" || len(r.Answers) != 1 {
 		t.Errorf("the report forgot: %+v", r)

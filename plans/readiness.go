@@ -26,11 +26,17 @@ func Readiness(in RunInput, hosts []HostView, pairs []Pair, now time.Time) []Fin
 		r.vm(vm)
 	}
 	r.capacity()
+	r.beginsWhen()
 	if len(in.VMs()) == 0 {
 		r.add(Finding{Severity: Blocker, Code: "nothing-to-do", Text: "no VM of this plan takes part", Remedy: "name VMs with --vm, or look at the plan's policies"})
 	}
-	slices.SortStableFunc(r.found, func(a, b Finding) int { return weight(a.Severity) - weight(b.Severity) })
+	SortFindings(r.found)
 	return r.found
+}
+
+// SortFindings puts the worst first and keeps the order of equals.
+func SortFindings(all []Finding) {
+	slices.SortStableFunc(all, func(a, b Finding) int { return weight(a.Severity) - weight(b.Severity) })
 }
 
 func weight(s Severity) int {
@@ -56,17 +62,17 @@ type readiness struct {
 func (r *readiness) add(f Finding) { r.found = append(r.found, f) }
 
 func (r *readiness) view(name string) (HostView, bool) {
-	i := slices.IndexFunc(r.hosts, func(h HostView) bool { return h.Name == name })
-	if i < 0 {
-		return HostView{}, false
+	for i := range r.hosts { // a host's view is large, and this is asked for each VM
+		if r.hosts[i].Name == name {
+			return r.hosts[i], true
+		}
 	}
-	return r.hosts[i], true
+	return HostView{}, false
 }
 
 func (r *readiness) host(h HostView) {
 	if !h.Reached {
-		r.add(Finding{Severity: Blocker, Code: "host-unreachable", Host: h.Name, Text: h.Error,
-			Means: "its copies cannot be seen, and unknown is not off", Remedy: "lifeboat check says where it stops and what to do"})
+		r.silent(h)
 		return
 	}
 	if h.Skew.Abs() > maxSkew {
@@ -79,15 +85,33 @@ func (r *readiness) host(h HostView) {
 			Means: "what is said here may not hold any more", Remedy: "look again"})
 	}
 	r.replicaServer(h)
+	r.protection(h)
+}
+
+// silent is for a host that does not answer. Where only the lost side is
+// silent, the table says of each VM whether the run may go on without it.
+func (r *readiness) silent(h HostView) {
+	blind := r.in.Operation == UnplannedFailover || r.in.Operation == Commit
+	source := slices.ContainsFunc(r.in.VMs(), func(vm RunVM) bool { return vm.SourceHost == h.Name })
+	f := Finding{Severity: Blocker, Code: "host-unreachable", Host: h.Name, Text: "it does not answer", Raw: h.Error,
+		Means: "its copies cannot be seen, and unknown is not off", Remedy: "lifeboat check says where it stops and what to do"}
+	switch {
+	case source && blind:
+		f.Severity, f.Means = Warning, "its copies cannot be seen; if they run and copies are started here, two will run"
+		f.Remedy = "lifeboat decide " + r.in.Plan + " asks every witness"
+	case source && r.in.Operation == TestFailover:
+		f.Means, f.Remedy = "no drill begins while a site is silent: this may be the day", "lifeboat decide "+r.in.Plan
+	}
+	r.add(f)
 }
 
 // replicaServer looks at the way back: after the failover the source receives.
 func (r *readiness) replicaServer(h HostView) {
-	if r.in.Operation != PlannedFailover || r.in.Reverse == ReverseOnCommit {
+	if r.in.Operation != PlannedFailover && r.in.Operation != Reprotect || r.in.Reverse == ReverseOnCommit && r.in.Operation == PlannedFailover {
 		return
 	}
 	from := r.partners(h.Name)
-	if len(from) == 0 {
+	if len(from) == 0 || r.in.Replace != "" { // a replacement sets both hosts up itself
 		return
 	}
 	if !h.ReplicaServer {
@@ -116,34 +140,71 @@ func (r *readiness) partners(host string) []string {
 // vm asks the table what it would do now: a refusal there is a blocker here.
 func (r *readiness) vm(vm RunVM) {
 	p, ok := pairOf(vm.ID, r.pairs)
-	if !ok || !p.Source.Reached || !p.Target.Reached {
+	if !ok || !p.Target.Reached || !p.Source.Reached && r.in.Operation != UnplannedFailover && r.in.Operation != Commit {
 		return // the host's own finding says it
 	}
-	intent := Intent{Operation: r.in.Operation, Reverse: r.in.Reverse, UpTo: lastPhase(r.in.Reverse), NICs: vm.NICs, LoseWrites: r.in.LoseWrites}
+	intent := r.in.Intent(vm)
+	// Whose a failover is that stands already, the journal tells the run, which
+	// asks a person when it is somebody else's.
+	intent.Ours = r.in.Operation == UnplannedFailover
+	if r.in.Operation == TestFailover {
+		intent.UpTo = PhaseGates // its last phase only removes
+		r.isolated(vm)
+		r.untold(vm, p)
+		r.key(vm)
+	}
+	intent.Third = p.Third
 	d := Next(intent, p.Source, p.Target)
+	if r.in.Operation == UnplannedFailover && d.Kind == Act {
+		// What stands against it comes after the first act, and must be known
+		// before that.
+		if fence, open := fenceSource(intent, p.Source, PhaseFence); open && fence.Kind != Act {
+			d = fence
+		}
+	}
+	if d.Kind == Refuse && r.in.Operation == Reprotect && Classify(p.Target) == POff && Classify(p.Source) == RReplicating {
+		// It holds itself, not the others: somebody may have shut it down.
+		r.add(Finding{Severity: Warning, Code: "off", VM: vm.Label, Host: vm.TargetHost, Text: d.Why, Means: "the run asks about it", Remedy: d.Remedy})
+		return
+	}
 	switch d.Kind {
 	case Refuse, UnknownPair:
-		r.add(Finding{Severity: Blocker, Code: code(r.in.Operation, vm, p), VM: vm.Label, Text: d.Why, Remedy: d.Remedy, Means: "this VM cannot be moved as things are"})
+		r.add(Finding{Severity: Blocker, Code: code(r.in.Operation, vm, p), VM: vm.Label, Text: d.Why, Remedy: d.Remedy, Means: "it cannot take part as things are, and nothing is done to it"})
 		return
 	case Done:
 		r.add(Finding{Severity: Info, Code: "already-there", VM: vm.Label, Text: d.Why})
+		r.otherPoint(vm, p)
 		return
 	case Act, Wait:
 	}
-	if r.in.Operation == PlannedFailover {
+	if r.in.Operation.Moves() {
 		r.switches(vm)
 		r.untold(vm, p)
 		r.health(vm, p)
 		r.version(vm, p)
+		r.key(vm)
+		r.aside(vm, p)
 	}
-	if begun(vm.ID, r.pairs) {
+	if r.in.Operation == PlannedFailover && begun(vm.ID, r.pairs) {
 		r.add(Finding{Severity: Info, Code: "begun-before", VM: vm.Label, Text: "its move was begun before and will be finished: " + d.Why})
 	}
 }
 
-func lastPhase(reverse ReversePolicy) Phase {
-	order := phaseOrder(reverse)
-	return order[len(order)-1]
+// otherPoint says what another point for a VM that is failed over already takes.
+func (r *readiness) otherPoint(vm RunVM, p Pair) {
+	if r.in.Operation != UnplannedFailover || r.in.Point == "" || r.in.Point == AskLatest {
+		return
+	}
+	if noWayBack(p.Target) {
+		r.add(Finding{Severity: Blocker, Code: "point-gone", VM: vm.Label, Host: vm.TargetHost, Text: "its failover is final, and its recovery points went with the commit",
+			Means: "it cannot be brought to another point", Remedy: "--point latest goes on with it as it is; --only NAME takes the others; older data comes from a backup"})
+		return
+	}
+	if r.in.LoseWrites || familyOf(Classify(p.Target)) != famFailed {
+		return
+	}
+	r.add(Finding{Severity: Warning, Code: "failed-over-before", VM: vm.Label, Host: vm.TargetHost, Text: "it is failed over already, and another point is asked for",
+		Means: "the run stops there and asks, unless it is the point that it has", Remedy: "--lose-writes gives up what was written there since it started"})
 }
 
 // code names why a VM is blocked, for scripts.
@@ -153,6 +214,10 @@ func code(op Operation, vm RunVM, p Pair) string {
 	switch {
 	case runs(p.Source) && runs(p.Target):
 		return "two-copies-run"
+	case op == Protect:
+		return "cannot-protect"
+	case op == Unprotect:
+		return "cannot-unprotect"
 	case s == Missing:
 		return "vm-missing"
 	case s == Unprotected || s == UnprotectedRunning:
@@ -161,7 +226,11 @@ func code(op Operation, vm RunVM, p Pair) string {
 		return "replica-missing"
 	case op == Cancel:
 		return "cannot-cancel"
-	case p.Target.TestVM != "":
+	case op == UnplannedFailover && !p.Source.Reached:
+		return "source-unseen"
+	case op == UnplannedFailover && runs(p.Source):
+		return "source-runs"
+	case op == TestFailover && p.Target.TestVM != "":
 		return "test-copy"
 	case p.Target.Extended != "":
 		return "extended-replication"
@@ -199,6 +268,46 @@ func (r *readiness) switches(vm RunVM) {
 	}
 }
 
+// aside looks at what else stands at the target: a test copy gives way, and a
+// copy without an automatic start is worth a word.
+func (r *readiness) aside(vm RunVM, p Pair) {
+	if r.in.Operation == UnplannedFailover && p.Target.AutoStart == "Nothing" {
+		r.add(Finding{Severity: Warning, Code: "auto-start-off", VM: vm.Label, Host: vm.TargetHost, Text: "its copy does not start by itself when that host boots",
+			Means: "after a power cut at " + r.in.To + " it would stay off", Remedy: "Set-VM -AutomaticStartAction StartIfRunning there, once it runs"})
+	}
+	if p.Target.TestVM != "" {
+		r.add(Finding{Severity: Warning, Code: "test-copy", VM: vm.Label, Host: vm.TargetHost, Text: "a test copy of it exists",
+			Means: "a drill is under way or left it behind; it is removed first, by what Hyper-V marks as this replica's test copy"})
+	}
+}
+
+// isolated checks that test copies cannot reach anybody: only a private switch
+// has no way out.
+//
+// Microsoft: New-VMSwitch -SwitchType: External reaches the network, Internal
+// the host.
+func (r *readiness) isolated(vm RunVM) {
+	h, ok := r.view(vm.TargetHost)
+	if !ok || !h.Reached {
+		return
+	}
+	for _, nic := range vm.NICs {
+		i := slices.IndexFunc(h.Switches, func(s SwitchView) bool { return s.Name == nic.Switch })
+		f := Finding{Severity: Blocker, VM: vm.Label, Host: h.Name, Means: "a test copy must reach nobody: it has production's names and addresses"}
+		switch {
+		case nic.Switch == "":
+			f.Code, f.Text, f.Remedy = "test-network-unmapped", "its network has no test_switch at this site", "add test_switch: a private switch, to the network in the configuration"
+		case i < 0:
+			f.Code, f.Text, f.Remedy = "switch-missing", fmt.Sprintf("the host has no switch %q", nic.Switch), "New-VMSwitch -SwitchType Private on "+h.Name
+		case h.Switches[i].Type != "Private":
+			f.Code, f.Text, f.Remedy = "not-isolated", fmt.Sprintf("the switch %q is %s: it has a way out", nic.Switch, strings.ToLower(h.Switches[i].Type)), "use a private switch as test_switch"
+		default:
+			continue
+		}
+		r.add(f)
+	}
+}
+
 // untold reports reads that failed for one copy. Without Get-VMReplication it is
 // not known how the VM replicates, so nothing may be decided.
 func (r *readiness) untold(vm RunVM, p Pair) {
@@ -228,6 +337,20 @@ func (r *readiness) health(vm RunVM, p Pair) {
 	}
 }
 
+// key says of a VM with a virtual TPM that it would not start at the target. Where
+// the site is lost the others go on without it.
+func (r *readiness) key(vm RunVM) {
+	source, _ := r.view(vm.SourceHost)
+	target, _ := r.view(vm.TargetHost)
+	f, ok := keyFinding(vm, source.Keys, target.Keys)
+	if ok && r.in.Operation == UnplannedFailover {
+		f.Severity = Warning
+	}
+	if ok {
+		r.add(f)
+	}
+}
+
 func (r *readiness) version(vm RunVM, p Pair) {
 	h, ok := r.view(vm.SourceHost)
 	if !ok || len(h.Versions) == 0 || p.Target.Version == "" || slices.Contains(h.Versions, p.Target.Version) {
@@ -238,13 +361,29 @@ func (r *readiness) version(vm RunVM, p Pair) {
 }
 
 func (r *readiness) capacity() {
-	if r.in.Operation != PlannedFailover {
+	if !r.in.Operation.Moves() && r.in.Operation != TestFailover {
 		return
 	}
-	for _, host := range targetHosts(r.in) {
-		if need, free, known := capacity(r.in, host, r.hosts, r.pairs); known && need > free {
+	r.volumes()
+	hosts, needs := demand(r.in, r.pairs)
+	for _, host := range hosts {
+		need := needs[host]
+		if free, known := freeAt(r.in, host, r.hosts); known && need > free {
 			r.add(Finding{Severity: Blocker, Code: "memory-short", Host: host, Text: fmt.Sprintf("the plan needs %s of memory, the host has %s", gib(need), gib(free)),
 				Means: "the last VMs would not start", Remedy: "shut low-priority VMs down there, or give VMs of the plan policy: if_capacity"})
 		}
+	}
+}
+
+// volumes looks at the disk space that a failover needs: differences grow until
+// commit.
+func (r *readiness) volumes() {
+	for _, name := range targetHosts(r.in) {
+		h, ok := r.view(name)
+		if !ok || !volumeFull(h) {
+			continue
+		}
+		r.add(Finding{Severity: Warning, Code: "volume-short", Text: volumeWords(h),
+			Means: "VMs that run there write beside their recovery points until commit; a full volume pauses them", Remedy: "make room there, or commit early"})
 	}
 }

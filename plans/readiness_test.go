@@ -42,7 +42,7 @@ func TestEachTroubleIsFound(t *testing.T) {
 		{"vm-missing", Blocker, func(_ *RunInput, _ []HostView, p []Pair) { p[0].Source = Copy{Host: "A", Reached: true} }},
 		{"replica-missing", Blocker, func(_ *RunInput, _ []HostView, p []Pair) { p[0].Target = Copy{Host: "B", Reached: true} }},
 		{"vm-not-replicating", Blocker, func(_ *RunInput, _ []HostView, p []Pair) { p[0].Source.Mode = "None" }},
-		{"test-copy", Blocker, func(_ *RunInput, _ []HostView, p []Pair) { p[0].Target.TestVM = "x" }},
+		{"test-copy", Warning, func(_ *RunInput, _ []HostView, p []Pair) { p[0].Target.TestVM = "x" }},
 		{"extended-replication", Blocker, func(_ *RunInput, _ []HostView, p []Pair) { p[0].Target.Extended = "Replicating" }},
 		{"wrong-direction", Blocker, func(_ *RunInput, _ []HostView, p []Pair) { p[0].Source.Power, p[0].Source.Mode = "Off", "Replica" }},
 		{"replication-paused", Blocker, func(_ *RunInput, _ []HostView, p []Pair) { p[0].Source.State = "Suspended" }},
@@ -115,6 +115,34 @@ func TestExplainSaysEveryStageBothWays(t *testing.T) {
 			if strings.Contains(n.Command, "O'Brien") || strings.Contains(n.Command, "$(Stop") {
 				t.Errorf("a name stands in a command: %s", n.Command)
 			}
+		}
+	}
+}
+
+// A drill is refused where its network has a way out, whatever else is true.
+func TestADrillNeedsAnIsolatedNetwork(t *testing.T) {
+	for kind, want := range map[string]string{"Private": "", "Internal": "not-isolated", "External": "not-isolated", "": "switch-missing"} {
+		in, hosts := northgate()
+		in.Operation = TestFailover
+		in = Shed(in, hosts, pairsFor(in))
+		for i := range in.Steps {
+			for j := range in.Steps[i].VMs {
+				in.Steps[i].VMs[j].NICs = []WantedNIC{{Switch: "TEST"}}
+			}
+		}
+		pairs := pairsFor(in)
+		for i := range pairs {
+			pairs[i].Target.Adapters = []Adapter{{Name: "net"}}
+		}
+		for i := range hosts {
+			if kind != "" {
+				hosts[i].Switches = append(hosts[i].Switches, SwitchView{Name: "TEST", Type: kind})
+			}
+		}
+		found := Readiness(in, hosts, pairs, noon)
+		blocked := slices.ContainsFunc(found, func(f Finding) bool { return f.Code == want && f.Severity == Blocker })
+		if want != "" && !blocked || want == "" && len(found) > 0 && found[0].Severity == Blocker {
+			t.Errorf("a %q switch: %+v", kind, found)
 		}
 	}
 }

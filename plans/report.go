@@ -1,17 +1,26 @@
 package plans
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // MakeReport turns a run that has ended into what stays of it.
 func MakeReport(s RunStatus, in RunInput, answers []AnswerRecord, version string, simulated bool) Report {
 	r := Report{Status: s, Input: in, Downtime: map[string]Duration{}, Answers: answers, Version: version, Simulated: simulated}
+	if !in.Operation.Moves() && in.Operation != TestFailover {
+		return r // nothing is down, and nothing has to come up
+	}
+	// A VM that nothing was done to was not taken from its users. Of a large run
+	// the journal alone has the acts.
+	acts := slices.ContainsFunc(s.VMs, func(vm VMStatus) bool { return len(vm.Acts) > 0 })
 	up := s.Started
 	for _, vm := range s.VMs {
 		began, ended := away(vm)
 		if ended.IsZero() {
 			continue
 		}
-		if !began.IsZero() {
+		if !began.IsZero() && (len(vm.Acts) > 0 || !acts) {
 			r.Downtime[vm.Label] = Duration(ended.Sub(began))
 		}
 		if ended.After(up) {
@@ -19,6 +28,7 @@ func MakeReport(s RunStatus, in RunInput, answers []AnswerRecord, version string
 		}
 	}
 	r.RTO = Duration(up.Sub(s.Started))
+	r.Judgements = Judge(in, s, r.RTO, answers)
 	return r
 }
 

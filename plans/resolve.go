@@ -17,12 +17,26 @@ type Request struct {
 	// To is the target site; empty means the plan's own.
 	To string
 	// VMs names the VMs of policy manual that shall take part too.
-	VMs        []string
+	VMs []string
+	// Only names the VMs that take part; empty means all.
+	Only       []string
 	By, Reason string
 	RunID      string
 	Speed      float64
 	Auto       bool
 	LoseWrites bool
+	// Point, Statement, Fence, Chain and Hold go into the run as they are; see
+	// RunInput.
+	Point     string
+	Statement *Statement
+	Fence     FencePolicy
+	Chain     ChainPolicy
+	Hold      *Duration
+	// StopResidents names VMs that live at the target and may be shut down to
+	// make room.
+	StopResidents []string
+	// Past is what past runs took.
+	Past Durations
 }
 
 // Resolve turns a plan into the input of a run: hosts, order, addresses and
@@ -36,9 +50,23 @@ func Resolve(cfg *Config, plan *RecoveryPlan, r Request) (RunInput, error) {
 	in := RunInput{
 		RunID: r.RunID, Plan: plan.Name, PlanHash: hashOf(cfg, plan), Operation: r.Operation, From: from, To: to,
 		StartedBy: r.By, Reason: r.Reason, Reverse: plan.Reverse, Limits: plan.Limits, Objectives: plan.Objectives,
-		Speed: r.Speed, Auto: r.Auto, LoseWrites: r.LoseWrites,
+		Speed: r.Speed, Auto: r.Auto, LoseWrites: r.LoseWrites, Statement: r.Statement, Fence: r.Fence, Chain: r.Chain,
+		About: aboutOf(plan, r.Operation),
 	}
-	res := resolver{cfg: cfg, plan: plan, from: from, to: to, index: indexVMs(cfg), wanted: r.VMs}
+	switch r.Operation {
+	case UnplannedFailover:
+		in.Point, in.OnReturn = orWord(r.Point, AskLatest), FencePolicy(orWord(string(plan.OnReturn), string(FenceAsk)))
+	case TestFailover:
+		in.Point, in.Hold, in.TTL = orWord(r.Point, AskLatest), plan.Test.Hold, plan.Test.TTL
+	case PlannedFailover, Cancel, Commit, Reprotect, Fence, Protect, Unprotect:
+	}
+	if r.Hold != nil {
+		in.Hold = *r.Hold
+	}
+	if in.Operation == TestFailover && in.TTL == 0 {
+		in.TTL = DefaultTestTTL
+	}
+	res := resolver{cfg: cfg, plan: plan, op: r.Operation, from: from, to: to, index: indexVMs(cfg), wanted: r.VMs, only: r.Only}
 	res.names = res.countNames()
 	if err := res.checkWanted(); err != nil {
 		return RunInput{}, err
@@ -52,7 +80,7 @@ func Resolve(cfg *Config, plan *RecoveryPlan, r Request) (RunInput, error) {
 		}
 	}
 	in.Hosts = res.hosts(in)
-	return in, nil
+	return Learn(in, r.Past), nil
 }
 
 // hosts are the hosts of a run's VMs, source hosts first, each once.
@@ -76,9 +104,9 @@ func (r *resolver) hosts(in RunInput) []RunHost {
 
 // host finds a host; validation has made sure that it is there.
 func (cfg *Config) host(name string) Host {
-	for _, h := range cfg.Hosts {
-		if h.Name == name {
-			return h
+	for i := range cfg.Hosts {
+		if cfg.Hosts[i].Name == name {
+			return cfg.Hosts[i]
 		}
 	}
 	return Host{Name: name}
@@ -124,10 +152,12 @@ func indexVMs(cfg *Config) map[string]vmRef {
 type resolver struct {
 	cfg      *Config
 	plan     *RecoveryPlan
+	op       Operation
 	from, to string
 	index    map[string]vmRef
 	names    map[string]int
 	wanted   []string
+	only     []string
 }
 
 func (r *resolver) find(name string) vmRef {
@@ -151,10 +181,12 @@ func (r *resolver) countNames() map[string]int {
 }
 
 func (r *resolver) checkWanted() error {
-	for _, name := range r.wanted {
-		ref := r.find(name)
-		if ref.vm == nil || !r.inPlan(ref.vm.ID) {
-			return fmt.Errorf("--vm %q: plan %s has no such VM", name, r.plan.Name)
+	for flag, names := range map[string][]string{"--vm": r.wanted, "--only": r.only} {
+		for _, name := range names {
+			ref := r.find(name)
+			if ref.vm == nil || !r.inPlan(ref.vm.ID) {
+				return fmt.Errorf("%s %q: plan %s has no such VM", flag, name, r.plan.Name)
+			}
 		}
 	}
 	return nil
@@ -172,16 +204,22 @@ func (r *resolver) inPlan(id string) bool {
 }
 
 // step resolves one step; ok is false when it takes no part in the operation.
+// Work for people belongs to moving the business: a drill must not change a
+// public address, and taking back or re-protecting has none of it, unless only:
+// says so.
 func (r *resolver) step(s *Step, op Operation) (out RunStep, left []LeftOut, ok bool) {
 	if len(s.Only) > 0 && !slices.Contains(s.Only, op) {
 		return out, nil, false
 	}
 	switch {
 	case s.Manual != nil:
-		// Manual work belongs to going, not to taking back.
-		return RunStep{Name: s.Manual.Name, Manual: s.Manual}, nil, op != Cancel || len(s.Only) > 0
+		manual := *s.Manual
+		manual.Text = r.directed(manual.Text)
+		return RunStep{Name: manual.Name, Manual: &manual}, nil, op.Moves() || len(s.Only) > 0
 	case s.Notice != nil:
-		return RunStep{Name: "notice", Notice: s.Notice}, nil, op != Cancel || len(s.Only) > 0
+		notice := *s.Notice
+		notice.Text = r.directed(notice.Text)
+		return RunStep{Name: "notice", Notice: &notice}, nil, op.Moves() || len(s.Only) > 0
 	}
 	out = RunStep{Name: s.Stage, Parallel: s.Parallel}
 	for i := range s.VMs {
@@ -190,15 +228,25 @@ func (r *resolver) step(s *Step, op Operation) (out RunStep, left []LeftOut, ok 
 		case "":
 			out.VMs = append(out.VMs, vm)
 		default:
-			left = append(left, LeftOut{VM: vm.Label, Why: why})
+			left = append(left, LeftOut{VM: vm.Label, Why: why, Tenant: vm.Tenant})
 		}
 	}
 	return out, left, len(out.VMs) > 0
 }
 
+// directed names the sites of this run in a text that the plan has for both ways.
+func (r *resolver) directed(text string) string {
+	return strings.NewReplacer("{from}", r.from, "{to}", r.to).Replace(text)
+}
+
 func (r *resolver) leaveOut(p *PlanVM, vm RunVM) string {
-	named := slices.ContainsFunc(r.wanted, func(name string) bool { return r.find(name).vm.ID == vm.ID })
+	among := func(names []string) bool {
+		return slices.ContainsFunc(names, func(name string) bool { return r.find(name).vm.ID == vm.ID })
+	}
+	named := among(r.wanted) || among(r.only)
 	switch {
+	case len(r.only) > 0 && !among(r.only):
+		return "not named with --only"
 	case p.Policy == PolicyNever:
 		return "policy never: it stays where it is"
 	case p.Policy == PolicyManual && !named:
@@ -214,6 +262,7 @@ func (r *resolver) vm(p *PlanVM) RunVM {
 	out := RunVM{
 		ID: ref.vm.ID, Name: ref.vm.Name, Label: r.label(ref.vm), Settle: p.Settle, RTO: p.RTO, RPO: ref.group.RPO,
 		Frequency: ref.group.Frequency, Memory: ref.vm.Memory, IfCapacity: p.Policy == PolicyIfCapacity,
+		Priority: p.Priority, Tenant: ref.group.Tenant,
 	}
 	for _, host := range []string{ref.group.From, ref.group.To} {
 		switch r.cfg.hostSite(host) {
@@ -224,8 +273,13 @@ func (r *resolver) vm(p *PlanVM) RunVM {
 		}
 	}
 	out.ReverseTo = orWord(r.cfg.host(out.SourceHost).ReplicaName, out.SourceHost)
+	out.TargetName = orWord(r.cfg.host(out.TargetHost).ReplicaName, out.TargetHost)
 	if ref.group.Authentication == "certificate" {
 		out.Thumbprint = r.cfg.host(out.TargetHost).CertificateThumbprint
+	}
+	if r.op == Reprotect {
+		// For a VM whose replication somebody has ended meanwhile.
+		out.Enable = enableSettings(ref.group, ref.vm, SeedNetwork)
 	}
 	for _, name := range p.After {
 		out.After = append(out.After, r.find(name).vm.ID)
@@ -233,13 +287,29 @@ func (r *resolver) vm(p *PlanVM) RunVM {
 	ip := ""
 	for _, nic := range ref.vm.NICs {
 		wanted := r.nic(ref, nic)
-		out.NICs = append(out.NICs, wanted)
 		if ip == "" {
 			ip = wanted.IP
 		}
+		if r.op == TestFailover {
+			// The failover address stands on the replica's own adapter.
+			wanted = WantedNIC{Adapter: nic.Adapter, Switch: r.networkAt(nic.Network, r.to).TestSwitch}
+		}
+		out.NICs = append(out.NICs, wanted)
+		if r.op == Cancel {
+			out.SourceNICs = append(out.SourceNICs, WantedNIC{Adapter: nic.Adapter, Switch: r.networkAt(nic.Network, r.from).Switch})
+		}
 	}
 	for _, g := range p.Gates {
+		if r.op == TestFailover && len(ref.vm.NICs) > 0 {
+			out.Gates = append(out.Gates, testGate(g, ip, r.networkAt(ref.vm.NICs[0].Network, r.to)))
+			continue
+		}
 		out.Gates = append(out.Gates, gate(g, ip))
+	}
+	if r.op == TestFailover && !slices.ContainsFunc(out.Gates, func(g RunGate) bool { return g.Kind == "heartbeat" }) {
+		// Without a gateway no port can be asked in an isolated network: that it
+		// came up is the heartbeat's to say.
+		out.Gates = slices.Insert(out.Gates, 0, gate(Gate{Heartbeat: &HeartbeatGate{}}, ip))
 	}
 	return out
 }

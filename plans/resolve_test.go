@@ -102,6 +102,23 @@ func TestOnlyNamesOperations(t *testing.T) {
 	}
 }
 
+// One text serves both ways: a failback does not ask to move where it comes from.
+func TestTextsNameTheDirection(t *testing.T) {
+	cfg := good(t, "northgate.yaml")
+	plan := &cfg.Plans[0]
+	plan.Steps = append(plan.Steps, Step{Manual: &ManualStep{Name: "ask", Text: "Move {from} to {to}?"}}, Step{Notice: &Notice{Text: "Runs at {to}."}})
+	for to, want := range map[string][2]string{plan.To: {"Move hq to warehouse?", "Runs at warehouse."}, plan.From: {"Move warehouse to hq?", "Runs at hq."}} {
+		in, err := Resolve(cfg, plan, Request{Operation: PlannedFailover, To: to})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := len(in.Steps)
+		if got := [2]string{in.Steps[n-2].Manual.Text, in.Steps[n-1].Notice.Text}; got != want {
+			t.Errorf("to %s: %q, want %q", to, got, want)
+		}
+	}
+}
+
 func TestTheHashFollowsThePlan(t *testing.T) {
 	one, two := resolved(t, "northgate.yaml", Request{}), resolved(t, "northgate.yaml", Request{})
 	if one.PlanHash != two.PlanHash || one.PlanHash == "" {

@@ -28,9 +28,83 @@ type RunInput struct {
 	Speed float64 `json:"speed"`
 	// Auto lets the stated lab operator answer manual steps.
 	Auto bool `json:"auto,omitempty"`
-	// LoseWrites is a person's consent, for Cancel: what users wrote at the
-	// target since it started is lost.
+	// LoseWrites is a person's consent: what users wrote at the target since
+	// it started is lost.
 	LoseWrites bool `json:"lose_writes,omitempty"`
+
+	// Point is what was asked of an unplanned or a test failover: latest,
+	// latest-app, common, or a time; each VM holds its own point.
+	Point string `json:"point,omitempty"`
+	// Statement is what a person said of a source that cannot be seen.
+	Statement *Statement `json:"statement,omitempty"`
+	// Fence is what may be done to a primary that runs at From, OnReturn what
+	// FenceReturn may do to one that comes back later.
+	Fence    FencePolicy `json:"fence,omitempty"`
+	OnReturn FencePolicy `json:"on_return,omitempty"`
+	Chain    ChainPolicy `json:"chain,omitempty"`
+	// Hold is how long a test failover stays up for people, or a commit waits;
+	// TTL the longest that a test copy may live.
+	Hold Duration `json:"hold,omitempty"`
+	TTL  Duration `json:"ttl,omitempty"`
+	// Replace is the host that From's host is replaced for, "" in other runs.
+	Replace string `json:"replace,omitempty"`
+	// Trust are hosts that must take replication from one another before it
+	// begins, Distrust entries of a lost host that go once all is over.
+	Trust    []HostTrust `json:"trust,omitempty"`
+	Distrust []HostTrust `json:"distrust,omitempty"`
+	// Seed is how the first copies of a protection travel.
+	Seed SeedPlan `json:"seed,omitzero"`
+	// MakeRoom are VMs at the target that a person agreed to shut down.
+	MakeRoom []ResidentVM `json:"make_room,omitempty"`
+	// Drill is set for a test failover of the drills' calendar.
+	Drill *DrillNote `json:"drill,omitempty"`
+	// About is what the plan says of itself, for the evidence.
+	About *PlanAbout `json:"about,omitempty"`
+}
+
+// Intent is what a run wants of one VM, released to the end.
+func (in RunInput) Intent(vm RunVM) Intent {
+	i := Intent{
+		Operation: in.Operation, Reverse: in.Reverse, UpTo: lastPhase(in.Operation, in.Reverse), NICs: vm.NICs, SourceNICs: vm.SourceNICs, LoseWrites: in.LoseWrites,
+		Point: vm.Point, SourceGone: in.Statement != nil, Fence: in.Fence, Chain: in.Chain, Replace: in.Replace != "", ReplicaName: vm.ReverseTo, Seed: in.Seed,
+	}
+	if in.Operation == Protect || in.Operation == Unprotect {
+		i.ReplicaName = vm.TargetName
+	}
+	if vm.Extend != nil {
+		i.ExtendTo, i.ExtendEvery = vm.Extend.Server, vm.Extend.Frequency
+	}
+	return i
+}
+
+// Statement is a person's word for what cannot be seen, kept in the report.
+type Statement struct {
+	By   string    `json:"by"`
+	Text string    `json:"text"`
+	At   time.Time `json:"at"`
+}
+
+// HostTrust is that a host takes replication from another.
+type HostTrust struct {
+	Host string `json:"host"`
+	// Primary is the sender's name as a replica server; Auth and Thumbprint are
+	// of the receiving host.
+	Primary    string `json:"primary"`
+	Auth       string `json:"auth,omitempty"` // Certificate or Kerberos
+	Thumbprint string `json:"thumbprint,omitempty"`
+	// Storage is where it keeps new replicas, "" for its own default.
+	Storage string `json:"storage,omitempty"`
+	// Keep leaves the receiving host's replica server as it is: one that is off is
+	// turned on only when a person asked for that.
+	Keep bool `json:"keep,omitempty"`
+}
+
+// ResidentVM is a VM that lives at the target and is not part of the plan.
+type ResidentVM struct {
+	ID     string `json:"id"`
+	Label  string `json:"label"`
+	Host   string `json:"host"`
+	Memory Bytes  `json:"memory"`
 }
 
 // Pair is one VM as both hosts of a run see it.
@@ -38,6 +112,8 @@ type Pair struct {
 	ID     string `json:"id"`
 	Source Copy   `json:"source"`
 	Target Copy   `json:"target"`
+	// Third is the copy at the end of a chain, nil where nobody asked for it.
+	Third *Copy `json:"third,omitempty"`
 }
 
 // RunHost is a host that a run needs.
@@ -72,19 +148,59 @@ type RunVM struct {
 	TargetHost string `json:"target_host"`
 	// ReverseTo is the source host's name as a replica server, Thumbprint the
 	// target host's own certificate: reverse replication needs both.
-	ReverseTo  string      `json:"reverse_to"`
+	ReverseTo string `json:"reverse_to"`
+	// TargetName is the target host's own name as a replica server: what the
+	// source's authorization entries must let in.
+	TargetName string      `json:"target_name,omitempty"`
 	Thumbprint string      `json:"thumbprint,omitempty"`
 	NICs       []WantedNIC `json:"nics,omitempty"`
+	// SourceNICs are, for Cancel, the switches of the copy at the source.
+	SourceNICs []WantedNIC `json:"source_nics,omitempty"`
 	Gates      []RunGate   `json:"gates,omitempty"`
 	Settle     Duration    `json:"settle,omitempty"`
 	RTO        Duration    `json:"rto,omitempty"`
 	RPO        Duration    `json:"rpo,omitempty"`
 	Frequency  Frequency   `json:"frequency"`
 	Memory     Bytes       `json:"memory,omitempty"`
-	// IfCapacity is true for a VM that stays behind when the target is full.
+	// IfCapacity is true for a VM that stays behind when the target is full;
+	// of several, the one with the lowest Priority first.
 	IfCapacity bool `json:"if_capacity,omitempty"`
-	// Expected are the durations the ETA starts from, per phase.
+	Priority   int  `json:"priority,omitempty"`
+	// Point is the recovery point chosen for this VM, Behind how old its data was
+	// then, by the target host's clock.
+	Point  Point    `json:"point,omitzero"`
+	Behind Duration `json:"behind,omitempty"`
+	// Enable is how replication to a new host is set up.
+	Enable *EnableSettings `json:"enable,omitempty"`
+	// Extend is how the third copy is set up, ThirdHost where it stands.
+	Extend    *EnableSettings `json:"extend,omitempty"`
+	ThirdHost string          `json:"third_host,omitempty"`
+	// Expected are the durations the ETA starts from, per phase, and Usual what
+	// past runs they were learned from. What is in neither is assumed.
 	Expected map[Phase]Duration `json:"expected,omitempty"`
+	Usual    map[Phase]Usual    `json:"usual,omitempty"`
+	// Tenant is whose VM it is, "" where nobody says.
+	Tenant string `json:"tenant,omitempty"`
+}
+
+// EnableSettings are the settings of a new replication relationship.
+type EnableSettings struct {
+	Port           int      `json:"port"`
+	Authentication string   `json:"authentication"` // Certificate or Kerberos
+	RecoveryPoints int      `json:"recovery_points"`
+	ExcludedDisks  []string `json:"excluded_disks,omitempty"`
+	// Server is the receiving host's name as a replica server, Thumbprint the
+	// sending host's own certificate; where they are empty, ReverseTo and
+	// Thumbprint of the VM hold, and the VM's own Frequency.
+	Server     string    `json:"server,omitempty"`
+	Thumbprint string    `json:"thumbprint,omitempty"`
+	Frequency  Frequency `json:"frequency,omitempty"`
+	// AppConsistent is every how many hours an application-consistent point is
+	// made, 0 never; Compression is nil where Hyper-V's own default is to hold.
+	AppConsistent int   `json:"app_consistent,omitempty"`
+	Compression   *bool `json:"compression,omitempty"`
+	// Seed is how the first copy goes: SeedNetwork or SeedExisting.
+	Seed string `json:"seed"`
 }
 
 // RunGate is a gate with its address resolved.
@@ -92,6 +208,10 @@ type RunGate struct {
 	Kind   string   `json:"kind"` // heartbeat, tcp, http, guest-script, engine-script
 	Text   string   `json:"text"` // for people: "tcp 1433 at 10.20.10.20"
 	Within Duration `json:"within"`
+
+	// Via is the subnet through which a gateway shows test copies; "" where the
+	// guest is reached as users reach it.
+	Via string `json:"via,omitempty"`
 
 	Healthy   bool      `json:"healthy,omitempty"`
 	Addresses []string  `json:"addresses,omitempty"` // host:port, all must accept
@@ -110,255 +230,6 @@ type RunGate struct {
 type LeftOut struct {
 	VM  string `json:"vm"` // label
 	Why string `json:"why"`
-}
-
-// Verdict is how a run or a VM ended, or that it has not. One meaning each.
-type Verdict string
-
-// The verdicts. The first four are of a run on its way, the rest are ends.
-const (
-	VerdictRunning Verdict = "running"
-	VerdictWaiting Verdict = "waiting" // for a person: a manual step
-	VerdictHeld    Verdict = "held"    // a gate not passed, a VM refused: a person decides
-	VerdictPaused  Verdict = "paused"  // a person said hold
-
-	VerdictDone    Verdict = "done"
-	VerdictRefused Verdict = "refused" // nothing changed
-	VerdictStopped Verdict = "stopped" // changed, safe
-	VerdictStuck   Verdict = "stuck"   // changed, needs you
-	VerdictUnknown Verdict = "unknown" // cannot see
-	VerdictSkipped Verdict = "skipped" // of a VM only: a person left it out
-)
-
-// RunStatus is the live picture of a run: what queries answer, what the
-// terminal draws and what the report is made from.
-type RunStatus struct {
-	RunID     string    `json:"run_id"`
-	Workflow  string    `json:"workflow"`
-	Plan      string    `json:"plan"`
-	PlanHash  string    `json:"plan_hash"`
-	Operation Operation `json:"operation"`
-	From      string    `json:"from"`
-	To        string    `json:"to"`
-	StartedBy string    `json:"started_by"`
-	Started   time.Time `json:"started"`
-	Ended     time.Time `json:"ended,omitzero"`
-	Verdict   Verdict   `json:"verdict"`
-	// Summary is one or two lines for people.
-	Summary string `json:"summary"`
-	// Step and Steps are "step n of m".
-	Step  int    `json:"step"`
-	Steps int    `json:"steps"`
-	Stage string `json:"stage,omitempty"`
-	// ETA is when the run is expected to end if people answer at once; zero
-	// when it cannot be said.
-	ETA time.Time `json:"eta,omitzero"`
-	// Critical is the chain of VM labels that decides the ETA.
-	Critical []string `json:"critical,omitempty"`
-	// Waiting is what the run waits for from people, oldest first.
-	Waiting  []Question   `json:"waiting,omitempty"`
-	StepList []StepStatus `json:"step_list"`
-	VMs      []VMStatus   `json:"vms"`
-	LeftOut  []LeftOut    `json:"left_out,omitempty"`
-	Findings []Finding    `json:"findings,omitempty"`
-	// GoodCopy says in words where the good copies are now.
-	GoodCopy string `json:"good_copy"`
-	// WayBack says whether Cancel is possible and what it would lose.
-	WayBack string `json:"way_back,omitempty"`
-}
-
-// RunResult is what a run's workflow returns; the report is in the journal.
-type RunResult struct {
-	RunID   string  `json:"run_id"`
-	Verdict Verdict `json:"verdict"`
-	Summary string  `json:"summary"`
-}
-
-// StepStatus is one step of a run on its way.
-type StepStatus struct {
-	Number  int       `json:"number"`
-	Name    string    `json:"name"`
-	Kind    string    `json:"kind"` // stage, manual, notice
-	Verdict Verdict   `json:"verdict"`
-	Started time.Time `json:"started,omitzero"`
-	Ended   time.Time `json:"ended,omitzero"`
-	By      string    `json:"by,omitempty"`
-	Note    string    `json:"note,omitempty"`
-}
-
-// VMStatus is one VM of a run on its way.
-type VMStatus struct {
-	ID      string  `json:"id"`
-	Label   string  `json:"label"`
-	Step    int     `json:"step"`
-	Verdict Verdict `json:"verdict"`
-	Phase   Phase   `json:"phase,omitempty"`
-	// Doing is the last decision in words; Remedy what a held VM needs.
-	Doing  string `json:"doing,omitempty"`
-	Remedy string `json:"remedy,omitempty"`
-	Good   Side   `json:"good,omitempty"`
-	// Times holds when each phase began and ended.
-	Times []PhaseTime `json:"times,omitempty"`
-	// Acts are the changing calls made, in order.
-	Acts []ActRecord `json:"acts,omitempty"`
-	// Changed is true once anything was changed for this VM.
-	Changed bool `json:"changed,omitempty"`
-	// Irreversible is true once the way back by Cancel is gone.
-	Irreversible bool   `json:"irreversible,omitempty"`
-	GateText     string `json:"gate_text,omitempty"`
-}
-
-// PhaseTime is when a phase of a VM began and ended.
-type PhaseTime struct {
-	Phase   Phase     `json:"phase"`
-	Started time.Time `json:"started"`
-	Ended   time.Time `json:"ended,omitzero"`
-}
-
-// ActRecord is one changing call to a host, as the journal has it too.
-type ActRecord struct {
-	Request string    `json:"request"`
-	Host    string    `json:"host"`
-	Verb    Verb      `json:"verb"`
-	Started time.Time `json:"started"`
-	Ended   time.Time `json:"ended,omitzero"`
-	// Outcome is done, moved, expired, failed, not-sent or no-answer.
-	Outcome string `json:"outcome"`
-	Error   string `json:"error,omitempty"`
-}
-
-// Question is something a person must answer.
-type Question struct {
-	// Step is the step's number for a manual step; VM the label of a held VM.
-	Step    int       `json:"step,omitempty"`
-	VM      string    `json:"vm,omitempty"`
-	VMID    string    `json:"vm_id,omitempty"`
-	Text    string    `json:"text"`
-	Owner   string    `json:"owner,omitempty"`
-	Since   time.Time `json:"since"`
-	Choices []Choice  `json:"choices"`
-	// SafeToWait says what waiting costs.
-	SafeToWait string `json:"safe_to_wait,omitempty"`
-}
-
-// Choice is an answer a person may give. Each is an Update of the run with
-// this name.
-type Choice string
-
-// The choices.
-const (
-	ChoiceApprove   Choice = "approve"    // manual step: done / yes
-	ChoiceDecline   Choice = "decline"    // manual step: no; the run stops
-	ChoiceSkip      Choice = "skip"       // manual step or held VM: leave out, with reason
-	ChoiceRetry     Choice = "retry"      // held VM: look again and go on
-	ChoiceTurnOff   Choice = "turn-off"   // held VM in shut-down: cut its power
-	ChoiceBringBack Choice = "bring-back" // held VM: cancel this VM, back to the source
-	ChoiceHold      Choice = "hold"       // run: start nothing more until resume
-	ChoiceResume    Choice = "resume"     // run: go on after hold
-	ChoiceStop      Choice = "stop"       // run: finish acts under way, then end
-)
-
-// Answer is what a person says to a run.
-type Answer struct {
-	Choice Choice `json:"choice"`
-	// Step for a manual step, VM (label or ID) for a held VM.
-	Step   int    `json:"step,omitempty"`
-	VM     string `json:"vm,omitempty"`
-	By     string `json:"by"`
-	Reason string `json:"reason,omitempty"`
-	// Via is how it came: cli, web-ui or lab-operator.
-	Via string `json:"via,omitempty"`
-}
-
-// AnswerResult is what the run says to an answer it accepted.
-type AnswerResult struct {
-	Text   string    `json:"text"`
-	Status RunStatus `json:"status"`
-}
-
-// ActNote is what the journal keeps of an act before it is sent.
-type ActNote struct {
-	Run    string `json:"run"`
-	Plan   string `json:"plan"`
-	VM     string `json:"vm"`
-	Label  string `json:"label"`
-	Host   string `json:"host"`
-	Verb   Verb   `json:"verb"`
-	Expect Expect `json:"expect"`
-	Why    string `json:"why"`
-	// Irreversible is true when no operation leads back.
-	Irreversible bool `json:"irreversible,omitempty"`
-}
-
-// Severity of a finding.
-type Severity string
-
-// The severities.
-const (
-	Blocker Severity = "blocker" // the run is refused, nothing changes
-	Warning Severity = "warning"
-	Info    Severity = "info"
-)
-
-// Finding is one thing a look at the hosts brought up.
-type Finding struct {
-	Severity Severity `json:"severity"`
-	// Code is stable, for scripts: vm-not-replicating, host-unreachable, ...
-	Code string `json:"code"`
-	Host string `json:"host,omitempty"`
-	VM   string `json:"vm,omitempty"`
-	Text string `json:"text"`
-	// Means says what it would mean on the day; Remedy what to do.
-	Means  string `json:"means,omitempty"`
-	Remedy string `json:"remedy,omitempty"`
-}
-
-// HostView is what a host said of itself.
-type HostView struct {
-	Name    string `json:"name"`
-	Reached bool   `json:"reached"`
-	// Error is why it was not reached, in words with the remedy.
-	Error string    `json:"error,omitempty"`
-	At    time.Time `json:"at"`
-	// Skew is the host's clock minus the engine's.
-	Skew        time.Duration `json:"skew"`
-	OS          string        `json:"os,omitempty"`
-	MemoryBytes uint64        `json:"memory_bytes,omitempty"`
-	// MemoryUsed is what running VMs have now, MemoryReserve what is kept for
-	// the host itself.
-	MemoryUsed    uint64       `json:"memory_used,omitempty"`
-	MemoryReserve uint64       `json:"memory_reserve,omitempty"`
-	Switches      []SwitchView `json:"switches,omitempty"`
-	// ReplicaServer is true when this host accepts replication.
-	ReplicaServer bool     `json:"replica_server"`
-	ReplicaAuth   string   `json:"replica_auth,omitempty"` // Kerberos, Certificate, CertificateAndKerberos
-	AllowedFrom   []string `json:"allowed_from,omitempty"` // authorization entries; "*" = any server
-	CanAct        bool     `json:"can_act"`
-	Versions      []string `json:"versions,omitempty"` // supported configuration versions
-}
-
-// SwitchView is a virtual switch of a host.
-type SwitchView struct {
-	Name string `json:"name"`
-	Type string `json:"type"` // External, Internal, Private
-}
-
-// Report is what a run leaves for ever in the journal.
-type Report struct {
-	Status RunStatus `json:"status"`
-	Input  RunInput  `json:"input"`
-	// RTO is from the start to the last VM up and its gates green.
-	RTO Duration `json:"rto"`
-	// Downtime per VM label: from shutdown begun to gates green.
-	Downtime map[string]Duration `json:"downtime"`
-	Answers  []AnswerRecord      `json:"answers,omitempty"`
-	// Version of Lifeboat, and whether hosts were simulated.
-	Version   string `json:"version"`
-	Simulated bool   `json:"simulated"`
-}
-
-// AnswerRecord is an answer with its time.
-type AnswerRecord struct {
-	At     time.Time `json:"at"`
-	Answer Answer    `json:"answer"`
+	// Tenant is whose VM it is, "" where nobody says.
+	Tenant string `json:"tenant,omitempty"`
 }

@@ -63,6 +63,23 @@ func (d Duration) String() string {
 	return text
 }
 
+// Words is the duration as people read it: 1 h 5 min.
+func (d Duration) Words() string {
+	whole := d.D().Round(time.Second)
+	h, m, s := int(whole.Hours()), int(whole.Minutes())%60, int(whole.Seconds())%60
+	switch {
+	case whole < time.Minute:
+		return fmt.Sprintf("%d s", s)
+	case h > 0 && m > 0:
+		return fmt.Sprintf("%d h %d min", h, m)
+	case h > 0:
+		return fmt.Sprintf("%d h", h)
+	case s > 0:
+		return fmt.Sprintf("%d min %d s", m, s)
+	}
+	return fmt.Sprintf("%d min", m)
+}
+
 // String writes 30s, 5m or 15m.
 func (f Frequency) String() string { return Duration(f).String() }
 

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // checker gathers what is wrong with a configuration that could be read.
@@ -37,6 +38,10 @@ func validate(cfg *Config, at places) Errors {
 	c.checkNetworks()
 	c.checkGroups()
 	c.checkPlans()
+	c.checkDrills()
+	c.checkAlerts()
+	c.checkRepair(cfg.Repair, "repair", false)
+	c.checkOrphans(cfg.Orphans)
 	c.checkLab()
 	return c.errors
 }
@@ -104,9 +109,21 @@ func (c *checker) checkSites() {
 	}
 	for i, s := range c.cfg.Sites {
 		c.unique(c.sites, s.Name, fmt.Sprintf("sites[%d]", i), "site", i)
+		c.checkWitnesses(s.Witnesses, fmt.Sprintf("sites[%d].witnesses", i))
 	}
 	if n := len(c.cfg.Sites); n > 0 && !slices.ContainsFunc(c.cfg.Sites, func(s Site) bool { return !s.Engine }) {
 		c.fail(fmt.Sprintf("sites[%d].engine", n-1), "set engine: true only where Lifeboat runs", "every site is called the engine's")
+	}
+}
+
+func (c *checker) checkWitnesses(all []Witness, path string) {
+	names := map[string]int{}
+	for i, w := range all {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		c.unique(names, w.Name, at, "witness", i)
+		if _, err := netip.ParseAddrPort(w.Address); err != nil {
+			c.fail(at+".address", "write it like 10.10.99.1:22: names may not resolve on the day", "%q is no address with a port", w.Address)
+		}
 	}
 }
 
@@ -164,6 +181,34 @@ func (c *checker) checkNetworks() {
 				c.fail(p+".switch", "name the virtual switch there: Get-VMSwitch lists them", "a switch is needed")
 			}
 			c.checkSubnet(s, p)
+			c.checkTestSubnet(s, p)
+		}
+	}
+}
+
+// checkTestSubnet keeps what a gateway shows of test copies apart from every
+// address that may be production's.
+func (c *checker) checkTestSubnet(s NetworkSite, path string) {
+	if s.TestSubnet == "" {
+		return
+	}
+	path += ".test_subnet"
+	test, err := netip.ParsePrefix(s.TestSubnet)
+	if err != nil {
+		c.fail(path, "write it like 172.31.10.0/24", "%q is no subnet", s.TestSubnet)
+		return
+	}
+	if own, err := netip.ParsePrefix(s.Subnet); err != nil || own.Bits() != test.Bits() || own.Addr().Is4() != test.Addr().Is4() {
+		c.fail(path, "make it as large as subnet: each address keeps its host part", "does not fit subnet %q", s.Subnet)
+	}
+	if s.TestSwitch == "" {
+		c.fail(path, "add test_switch: the gateway stands on it", "there is no test network behind it")
+	}
+	for _, n := range c.cfg.Networks {
+		for _, other := range n.Sites {
+			if subnet, err := netip.ParsePrefix(other.Subnet); err == nil && subnet.Overlaps(test) {
+				c.fail(path, "take a subnet that nothing else has", "overlaps %s of network %q at %s: production could answer for a test copy", other.Subnet, n.Name, other.Site)
+			}
 		}
 	}
 }
@@ -194,6 +239,22 @@ func (c *checker) checkSubnet(s NetworkSite, path string) {
 
 var guidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
+// checkExtension holds the third copy to Hyper-V's rules.
+//
+// Microsoft: "Set up Hyper-V Replica", extended replication.
+func (c *checker) checkExtension(g *ProtectionGroup, path string) {
+	e := g.Extends
+	if e == nil {
+		return
+	}
+	if c.known(c.hosts, e.To, path+".to", "host") && (e.To == g.From || e.To == g.To) {
+		c.fail(path+".to", "name a third host", "the third copy cannot stand where the first two are")
+	}
+	if e.Frequency.D() < 5*time.Minute || e.Frequency < g.Frequency {
+		c.fail(path+".frequency", "write 5m or 15m, and not more often than the group's own frequency", "Hyper-V refuses this frequency for a third copy")
+	}
+}
+
 func (c *checker) checkGroups() {
 	names, ids := map[string]int{}, map[string]string{}
 	for i := range c.cfg.Groups {
@@ -211,6 +272,11 @@ func (c *checker) checkGroups() {
 			c.fail(path+".recovery_points", "write 0 to 24", "Hyper-V keeps at most 24 extra points, here are %d", g.RecoveryPoints)
 		}
 		c.oneOf(path+".authentication", g.Authentication, "certificate", "kerberos")
+		if a := g.AppConsistent; a != nil && (a.D()%time.Hour != 0 || a.D() > 12*time.Hour) {
+			c.fail(path+".app_consistent", "write 1h to 12h, or 0s for never", "Hyper-V makes application-consistent points every 1 to 12 hours, here is %s", *a)
+		}
+		c.checkExtension(g, path+".extends")
+		c.checkRepair(g.Repair, path+".repair", true)
 		for j := range g.VMs {
 			c.checkVM(g, j, fmt.Sprintf("%s.vms[%d]", path, j), ids)
 		}

@@ -103,6 +103,12 @@ func (p *planChecker) checkManual(m *ManualStep, path string) {
 	if m.Text == "" {
 		p.fail(path+".text", "write what the person shall do, so that it is understood at 3 am", "a manual step needs a text")
 	}
+	if m.Quorum < 0 || m.Quorum > 9 {
+		p.fail(path+".quorum", "write how many different people must approve, 1 to 9", "is %d", m.Quorum)
+	}
+	if len(m.Escalate) > 0 && m.Within == 0 {
+		p.fail(path+".within", "write when the answer is late, for example within: 15m", "escalate: needs a time after which it happens")
+	}
 }
 
 func (p *planChecker) checkStage(i int, s *Step, path string) {

@@ -11,11 +11,11 @@ import (
 var policies = []ReversePolicy{ReverseAfterGates, ReverseBeforeStart, ReverseOnCommit}
 
 func forward(reverse ReversePolicy) Intent {
-	return Intent{Operation: PlannedFailover, Reverse: reverse, UpTo: lastPhase(reverse), NICs: []WantedNIC{wantedNIC}}
+	return Intent{Operation: PlannedFailover, Reverse: reverse, UpTo: lastPhase(PlannedFailover, reverse), NICs: []WantedNIC{wantedNIC}}
 }
 
 func back(reverse ReversePolicy) Intent {
-	return Intent{Operation: Cancel, Reverse: reverse, UpTo: PhaseStart, LoseWrites: true}
+	return Intent{Operation: Cancel, Reverse: reverse, UpTo: PhaseStart, LoseWrites: true, SourceNICs: []WantedNIC{homeNIC}}
 }
 
 // everyWalk runs a test for each dialect and policy.

@@ -10,9 +10,11 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/activities/journal"
+	"github.com/lifeboat-dr/lifeboat/worker/control"
 )
 
 // api serves what bbolt's lock keeps from other processes while an engine
@@ -20,12 +22,14 @@ import (
 // the data folder.
 type api struct {
 	journal  *journal.Journal
+	lookout  atomic.Pointer[lookout]
+	alerts   atomic.Pointer[alerts]
 	token    string
 	server   *http.Server
 	listener net.Listener
 }
 
-func startAPI(j *journal.Journal) (*api, error) {
+func startAPI(j *journal.Journal, schedules func() control.ScheduleList) (*api, error) {
 	var key [32]byte
 	_, _ = rand.Read(key[:])
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -34,10 +38,14 @@ func startAPI(j *journal.Journal) (*api, error) {
 	}
 	a := &api{journal: j, token: hex.EncodeToString(key[:]), listener: listener}
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/ready", a.ready)
 	mux.HandleFunc("GET /v1/reports", a.reports)
 	mux.HandleFunc("GET /v1/reports/{id}", a.report)
 	mux.HandleFunc("GET /v1/journal", a.entries)
 	mux.HandleFunc("GET /v1/journal/verify", a.verify)
+	a.serveHistory(mux, schedules)
+	a.serveAlerts(mux)
+	a.serveRecords(mux)
 	a.server = &http.Server{Handler: a.guarded(mux), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = a.server.Serve(listener) }()
 	return a, nil
@@ -56,6 +64,15 @@ func (a *api) guarded(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+func (a *api) ready(w http.ResponseWriter, _ *http.Request) {
+	l := a.lookout.Load()
+	if l == nil {
+		http.Error(w, "the engine is starting", http.StatusServiceUnavailable)
+		return
+	}
+	answer(w, l.everything(time.Now()), nil)
 }
 
 func (a *api) reports(w http.ResponseWriter, _ *http.Request) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -15,35 +16,95 @@ type Configuration struct {
 	*plans.Config
 	// Dir is the folder that relative paths (secrets, authorities) start from.
 	Dir string
+	// Path is the file or folder that was read.
+	Path string
 }
 
 // LoadConfiguration reads one YAML file or all *.yaml and *.yml files of a
 // folder as one configuration. Every error of every file comes at once, as
 // plans.Errors.
 func LoadConfiguration(path string) (*Configuration, error) {
-	info, err := os.Stat(path)
+	dir, files, err := readFiles(path)
 	if err != nil {
-		return nil, fmt.Errorf("configuration %s: %w (name it with --config or LIFEBOAT_CONFIG)", path, err)
-	}
-	dir, names := filepath.Dir(path), []string{path}
-	if info.IsDir() {
-		if dir, names = path, yamlFiles(path); len(names) == 0 {
-			return nil, fmt.Errorf("configuration %s: no .yaml file in this folder", path)
-		}
-	}
-	files := make([]plans.File, 0, len(names))
-	for _, name := range names {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("configuration: %w", err)
-		}
-		files = append(files, plans.File{Name: name, Data: data})
+		return nil, err
 	}
 	config, err := plans.Decode(files)
 	if err != nil {
 		return nil, err
 	}
-	return &Configuration{Config: config, Dir: dir}, nil
+	return &Configuration{Config: config, Dir: dir, Path: path}, nil
+}
+
+func readFiles(path string) (dir string, files []plans.File, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", nil, fmt.Errorf("configuration %s: %w. Name it with --config or LIFEBOAT_CONFIG; lifeboat init writes one", path, err)
+	}
+	dir, names := filepath.Dir(path), []string{path}
+	if info.IsDir() {
+		if dir, names = path, yamlFiles(path); len(names) == 0 {
+			return "", nil, fmt.Errorf("configuration %s: no .yaml file in this folder", path)
+		}
+	}
+	for _, name := range names {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return "", nil, fmt.Errorf("configuration: %w", err)
+		}
+		files = append(files, plans.File{Name: name, Data: data})
+	}
+	return dir, files, nil
+}
+
+// RenameHost writes one host's name in place of another's in the groups of a
+// configuration, whole or not at all, and says which files changed. What stood
+// there before is kept beside each, as .before.
+func RenameHost(path, lost, fresh string) ([]string, error) {
+	_, files, err := readFiles(path)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := plans.RenameHost(files, lost, fresh)
+	if err != nil {
+		return nil, err
+	}
+	if err := decodes(files, changed); err != nil {
+		return nil, fmt.Errorf("with %s in place of %s the configuration would not be valid, so nothing was written: %w", fresh, lost, err)
+	}
+	var names []string
+	for _, f := range changed {
+		if err := replaceFile(f); err != nil {
+			return names, err
+		}
+		names = append(names, f.Name)
+	}
+	return names, nil
+}
+
+// decodes checks the configuration that the changed files would make.
+func decodes(files, changed []plans.File) error {
+	after := slices.Clone(files)
+	for i := range after {
+		if n := slices.IndexFunc(changed, func(f plans.File) bool { return f.Name == after[i].Name }); n >= 0 {
+			after[i] = changed[n]
+		}
+	}
+	_, err := plans.Decode(after)
+	return err
+}
+
+func replaceFile(f plans.File) error {
+	info, err := os.Stat(f.Name)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(f.Name+".new", f.Data, info.Mode().Perm()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name, f.Name+".before"); err != nil {
+		return err
+	}
+	return os.Rename(f.Name+".new", f.Name)
 }
 
 func yamlFiles(dir string) []string {

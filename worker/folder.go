@@ -27,7 +27,8 @@ func ClaimFolder(dir string) (*Folder, error) {
 	}
 	j, err := journal.Open(filepath.Join(dir, JournalFile))
 	if err != nil {
-		if e, readErr := control.ReadEngine(dir); readErr == nil {
+		// An engine that was killed has left its file behind and holds nothing.
+		if e, readErr := control.ReadEngine(dir); readErr == nil && !e.Gone() {
 			return nil, fmt.Errorf("data folder %s is held by process %d of %s on %s, started %s: %w",
 				dir, e.PID, e.User, e.Host, e.Started.Local().Format("2006-01-02 15:04:05 MST"), err)
 		}

@@ -11,20 +11,22 @@ import (
 	"github.com/lifeboat-dr/lifeboat/activities/hyperv"
 	"github.com/lifeboat-dr/lifeboat/activities/winrm"
 	"github.com/lifeboat-dr/lifeboat/plans"
+	"github.com/lifeboat-dr/lifeboat/worker/metrics"
 )
 
 // hosts keeps one connection per host of the configuration, opened when first
 // asked for.
 type hosts struct {
-	cfg *Configuration
+	dir string // of the configuration
 	log *slog.Logger
 
 	mu   sync.Mutex
+	cfg  *Configuration
 	open map[string]*winrm.Host
 }
 
 func newHosts(cfg *Configuration, log *slog.Logger) *hosts {
-	return &hosts{cfg: cfg, log: log, open: map[string]*winrm.Host{}}
+	return &hosts{cfg: cfg, dir: cfg.Dir, log: log, open: map[string]*winrm.Host{}}
 }
 
 // host returns the verbs of one host.
@@ -53,12 +55,12 @@ func (h *hosts) session(name string) (*winrm.Host, error) {
 		h.open[name] = s
 		return s, nil
 	}
-	return nil, fmt.Errorf("host %s is not in the engine's configuration (%s): start the engine again with the configuration that has it", name, h.cfg.Dir)
+	return nil, fmt.Errorf("host %s is not in the engine's configuration (%s): add it there, the engine reads it again", name, h.cfg.Dir)
 }
 
 // connect builds a host's session. Nothing is dialled yet.
 func (h *hosts) connect(host *plans.Host) (*winrm.Host, error) {
-	password, err := secrets{h.cfg.Dir}.resolve(host.WinRM.Secret)
+	password, err := secrets{h.dir}.resolve(host.WinRM.Secret)
 	if err != nil {
 		return nil, fmt.Errorf("host %s: %w", host.Name, err)
 	}
@@ -89,7 +91,51 @@ func (h *hosts) path(name string) string {
 	if filepath.IsAbs(name) {
 		return name
 	}
-	return filepath.Join(h.cfg.Dir, name)
+	return filepath.Join(h.dir, name)
+}
+
+// reload takes a changed configuration over. A connection is kept if its host
+// is still the same; another one is opened when next asked for.
+func (h *hosts) reload(ctx context.Context, cfg *Configuration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for name, session := range h.open {
+		was, is := hostNamed(h.cfg, name), hostNamed(cfg, name)
+		if was != nil && is != nil && *was == *is {
+			continue
+		}
+		delete(h.open, name)
+		go func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
+			defer cancel()
+			_ = session.Close(ctx)
+		}()
+	}
+	h.cfg = cfg
+}
+
+// costs are what the open connections have cost.
+func (h *hosts) costs() []metrics.Cost {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := make([]metrics.Cost, 0, len(h.open))
+	for i := range h.cfg.Hosts {
+		host := &h.cfg.Hosts[i]
+		if session := h.open[host.Name]; session != nil {
+			s := session.Stats()
+			out = append(out, metrics.Cost{Host: host.Name, Site: host.Site, Requests: s.Requests, Calls: s.Calls, Sessions: s.Sessions})
+		}
+	}
+	return out
+}
+
+func hostNamed(cfg *Configuration, name string) *plans.Host {
+	for i := range cfg.Hosts {
+		if cfg.Hosts[i].Name == name {
+			return &cfg.Hosts[i]
+		}
+	}
+	return nil
 }
 
 func (h *hosts) close(ctx context.Context) {

@@ -33,7 +33,7 @@ func read[T any](ctx context.Context, data, path string, query url.Values, direc
 	}
 	name := filepath.Join(data, JournalFile)
 	if _, err := os.Stat(name); err != nil {
-		return out, fmt.Errorf("no journal in %s: %w (name the folder with --data or LIFEBOAT_DATA)", data, err)
+		return out, noJournal(data, err)
 	}
 	j, err := journal.OpenReadOnly(name)
 	if err != nil {
@@ -41,6 +41,10 @@ func read[T any](ctx context.Context, data, path string, query url.Values, direc
 	}
 	defer func() { _ = j.Close() }()
 	return direct(j)
+}
+
+func noJournal(data string, err error) error {
+	return fmt.Errorf("no journal in %s: %w (name the folder with --data or LIFEBOAT_DATA)", data, err)
 }
 
 // answered is true when an engine is there and said no.

@@ -37,17 +37,69 @@ func (l *Look) Blocked() bool {
 
 // LookAtPlan resolves a plan, reads every host it needs once, and says what a
 // run would mean. It changes nothing and needs no engine.
-func LookAtPlan(ctx context.Context, cfg *Configuration, plan *plans.RecoveryPlan, request plans.Request, version string) (*Look, error) {
+func LookAtPlan(ctx context.Context, cfg *Configuration, plan *plans.RecoveryPlan, request plans.Request) (*Look, error) {
 	request.Speed = cfg.Speed()
 	input, err := plans.Resolve(cfg.Config, plan, request)
 	if err != nil {
 		return nil, err
 	}
+	return lookAt(ctx, cfg, input, request.StopResidents, nil)
+}
+
+// LookAtReplacement is LookAtPlan for a lost host whose place another takes.
+func LookAtReplacement(ctx context.Context, cfg *Configuration, lost, fresh, seed string, request plans.Request) (*Look, error) {
+	request.Speed = cfg.Speed()
+	input, err := plans.ResolveReplacement(cfg.Config, lost, fresh, seed, request)
+	if err != nil {
+		return nil, err
+	}
+	return lookAt(ctx, cfg, input, nil, nil)
+}
+
+// LookAtProtection is LookAtPlan for a protection group, or a VM of one. ahead is
+// in how long first copies begin, by the source host's clock, 0 for what the
+// request says.
+func LookAtProtection(ctx context.Context, cfg *Configuration, request plans.ProtectionRequest, ahead time.Duration) (*Look, error) {
+	request.Speed = cfg.Speed()
+	input, err := plans.ResolveProtection(cfg.Config, request)
+	if err != nil {
+		return nil, err
+	}
+	return lookAt(ctx, cfg, input, nil, func(in plans.RunInput, views []plans.HostView, pairs []plans.Pair) plans.RunInput {
+		if ahead > 0 {
+			in = plans.BeginIn(in, pairs, ahead)
+		}
+		return plans.NeededTrust(in, views)
+	})
+}
+
+// LookAtDrill is LookAtPlan for a drill of the calendar that begins now.
+func LookAtDrill(ctx context.Context, cfg *Configuration, drill plans.ScheduledDrill, start plans.DrillStart) (*Look, error) {
+	start.Speed = cfg.Speed()
+	input, err := plans.ResolveDrill(cfg.Config, drill, start)
+	if err != nil {
+		return nil, err
+	}
+	return lookAt(ctx, cfg, input, nil, nil)
+}
+
+// lookAt reads every host of a run once; seen, if any, changes the input by what
+// the hosts said.
+func lookAt(ctx context.Context, cfg *Configuration, input plans.RunInput, stop []string, seen func(plans.RunInput, []plans.HostView, []plans.Pair) plans.RunInput) (*Look, error) {
 	all := newHosts(cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	defer all.close(context.WithoutCancel(ctx))
 	views, pairs := activities.Look(ctx, all.host, input)
-	look := &Look{Input: plans.Shed(input, views, pairs)}
-	look.Findings = plans.Readiness(look.Input, views, pairs, time.Now())
+	if seen != nil {
+		input = seen(input, views, pairs)
+	}
+	input, err := plans.MakeRoom(input, stop, views)
+	if err != nil {
+		return nil, err
+	}
+	look := &Look{}
+	look.Input, look.Findings = activities.ChooseVMs(ctx, all.host, input, views, pairs)
+	look.Findings = append(look.Findings, plans.Readiness(look.Input, views, pairs, time.Now())...)
+	plans.SortFindings(look.Findings)
 	if machine, err := os.Hostname(); err == nil {
 		look.Findings = warnOfEngine(look.Findings, look.Input, machine)
 	}

@@ -131,7 +131,7 @@ func TestReadersWithAndWithoutAnEngine(t *testing.T) {
 	if err := f.Journal.Note("r1", "hello"); err != nil {
 		t.Fatal(err)
 	}
-	a, err := startAPI(f.Journal)
+	a, err := startAPI(f.Journal, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

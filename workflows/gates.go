@@ -12,13 +12,16 @@ import (
 // gates asks each gate of the VM in turn, then lets it settle.
 func (v *vmRun) gates(ctx workflow.Context) error {
 	for _, g := range v.in.VM.Gates {
+		if !v.askable(g) {
+			continue
+		}
 		if err := v.gate(ctx, g); err != nil || v.settled {
 			return err
 		}
 	}
 	if settle := v.in.VM.Settle.D(); settle > 0 {
 		v.report.Status.Doing = "settling"
-		if _, err := workflow.AwaitWithTimeout(ctx, scaled(settle, v.in.Speed), func() bool { return v.stopping }); err != nil {
+		if _, err := workflow.AwaitWithTimeout(ctx, scaled(settle, v.in.Run.Speed), func() bool { return v.stopping }); err != nil {
 			return err
 		}
 	}
@@ -33,6 +36,12 @@ func (v *vmRun) gates(ctx workflow.Context) error {
 func (v *vmRun) gate(ctx workflow.Context, g plans.RunGate) error {
 	defer func() { v.report.Status.GateText = "" }()
 	for !v.settled && !v.waived {
+		if v.waiver != "" {
+			v.report.Status.Doing = g.Text + ": " + v.waiver
+			v.find(plans.Warning, "gate-waived", v.report.Status.Doing)
+			v.goOn()
+			return nil
+		}
 		v.report.Status.GateText = "waiting for " + g.Text
 		v.report.Status.Doing = v.report.Status.GateText
 		v.tell(ctx)
@@ -47,10 +56,17 @@ func (v *vmRun) gate(ctx workflow.Context, g plans.RunGate) error {
 			v.report.Status.Doing = g.Text + ": passed"
 			return nil
 		}
+		if v.waiver != "" {
+			continue
+		}
 		held := plans.Decision{Kind: plans.Refuse, Good: plans.Target,
 			Why:    fmt.Sprintf("the gate did not pass in %s: %s (%s)", g.Within, g.Text, out.Detail),
 			Remedy: "look at the service in the guest; then retry, or skip the gate with a reason"}
-		if err := v.hold(ctx, plans.PhaseGates, held); err != nil {
+		hold := v.holdGate
+		if v.op == plans.TestFailover {
+			hold = v.gateNotPassed
+		}
+		if err := hold(ctx, held); err != nil {
 			return err
 		}
 	}
@@ -58,20 +74,29 @@ func (v *vmRun) gate(ctx workflow.Context, g plans.RunGate) error {
 	return nil
 }
 
+func (v *vmRun) holdGate(ctx workflow.Context, d plans.Decision) error {
+	return v.hold(ctx, plans.PhaseGates, d)
+}
+
 func (v *vmRun) askGate(ctx workflow.Context, g plans.RunGate) (out activities.GateOut, err error) {
 	ctx, cancel := workflow.WithCancel(ctx)
 	defer cancel()
-	within := scaled(g.Within.D(), v.in.Speed)
+	speed := v.in.Run.Speed
+	within := scaled(g.Within.D(), speed)
+	vm := v.in.VM.ID
+	if v.op == plans.TestFailover {
+		vm = v.report.Status.TestVM
+	}
 	asked := workflow.ExecuteActivity(
-		hostWork(ctx, v.in.Site, fmt.Sprintf("%s: %s", v.in.VM.Label, g.Text), within+readLimit),
+		hostWork(ctx, v.in.Run.To, fmt.Sprintf("%s: %s", v.in.VM.Label, g.Text), within+readLimit),
 		activities.CheckGateName, activities.GateIn{
-			Run: v.in.Run, Host: v.in.VM.TargetHost, VM: v.in.VM.ID, Gate: g, Within: within, Every: scaled(gateEvery, v.in.Speed),
+			Run: v.in.Run.RunID, Host: v.in.VM.TargetHost, VM: vm, Gate: g, Within: within, Every: scaled(gateEvery, speed),
 		})
-	if err := workflow.Await(ctx, func() bool { return asked.IsReady() || v.stopping }); err != nil {
+	if err := workflow.Await(ctx, func() bool { return asked.IsReady() || v.stopping || v.waiver != "" }); err != nil {
 		return out, err
 	}
 	if !asked.IsReady() {
-		return activities.GateOut{Detail: "the run was stopped"}, nil
+		return activities.GateOut{Detail: "it was not waited for"}, nil
 	}
 	return out, asked.Get(ctx, &out)
 }

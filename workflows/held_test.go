@@ -107,10 +107,11 @@ func TestDependentsAreLeftOutInWords(t *testing.T) {
 		}
 		return approving(n, s)
 	}
-	tr.run()
+	// They are off on both sides: nobody may read that all is well.
+	tr.run().wantVerdict(plans.VerdictStuck)
 	for _, vm := range []string{"app", "web"} {
 		s := tr.vm(vm)
-		if s.Verdict != plans.VerdictSkipped || !strings.Contains(s.Doing, "moved to DR1, not started") || !strings.Contains(s.Doing, "not tonight") {
+		if s.Verdict != plans.VerdictStuck || !strings.Contains(s.Doing, "moved to DR1, not started") || !strings.Contains(s.Doing, "not tonight") {
 			t.Errorf("%s is %s: %s", vm, s.Verdict, s.Doing)
 		}
 		if slices.Contains(tr.world.of(vm), "start@DR1") {
@@ -205,6 +206,34 @@ func TestWaivedGateGoesOnAndProtects(t *testing.T) {
 	tr.run().wantVerdict(plans.VerdictDone)
 	if got := tr.world.of("db"); got[len(got)-1] != "reverse-replication@DR1" {
 		t.Errorf("db: %v", got)
+	}
+}
+
+// A copy that went off while its gate was asked is started again by a retry.
+func TestRetryAtAGateStartsWhatWentOff(t *testing.T) {
+	tr := newTrial(t, northwind(), once("db", plans.Answer{Choice: plans.ChoiceRetry}))
+	off := false
+	tr.world.gate = func(_ context.Context, in activities.GateIn) (activities.GateOut, error) {
+		if in.VM != guid("db") {
+			return activities.GateOut{Passed: true}, nil
+		}
+		if !off {
+			off = true
+			tr.world.pair("db", func(p *plans.Pair) { p.Target.Power = "Off" })
+		}
+		var runs bool
+		tr.world.pair("db", func(p *plans.Pair) { runs = p.Target.Power == "Running" })
+		return activities.GateOut{Passed: runs, Detail: "refused"}, nil
+	}
+	tr.run().wantVerdict(plans.VerdictDone)
+	starts := 0
+	for _, act := range tr.world.of("db") {
+		if act == "start@DR1" {
+			starts++
+		}
+	}
+	if starts != 2 {
+		t.Errorf("db: %v", tr.world.of("db"))
 	}
 }
 

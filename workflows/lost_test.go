@@ -25,9 +25,9 @@ func TestKilledAtEveryStep(t *testing.T) {
 					tr := newTrial(t, in, approving)
 					lost := map[string]bool{}
 					kill := func(in activities.AdvanceIn, d plans.Decision) error {
+						tr.world.mu.Lock()
+						defer tr.world.mu.Unlock()
 						if d.Verb == verb && !lost[in.VM.ID] {
-							tr.world.mu.Lock()
-							defer tr.world.mu.Unlock()
 							lost[in.VM.ID] = true
 							return errLost
 						}
@@ -138,7 +138,7 @@ func TestVMHeldByAnotherRun(t *testing.T) {
 			busy := true
 			tr.wire.childID = func(id string) string {
 				if busy && id == VMOperationID(guid("db")) {
-					return StageRunID("north", 2, 0) // an id that is in use
+					return stageRunID("plan/north", 2, 0) // an id that is in use
 				}
 				return id
 			}

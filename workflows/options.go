@@ -3,6 +3,7 @@ package workflows
 import (
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 )
@@ -44,6 +45,15 @@ func ownWork(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
+// startApart starts a workflow that outlives the one that starts it, unless one
+// of its id goes on already.
+func startApart(ctx workflow.Context, name string, in any, o workflow.ChildWorkflowOptions) error {
+	o.ParentClosePolicy = enumspb.PARENT_CLOSE_POLICY_ABANDON
+	o.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+	child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, o), name, in)
+	return child.GetChildWorkflowExecution().Get(ctx, nil)
+}
+
 // Waits that stand for something on a host or in a guest are divided by the
 // run's speed, which is 1 on real hosts.
 const (
@@ -53,13 +63,16 @@ const (
 	operatorWait = 30 * time.Second // the lab operator's reaction
 )
 
-// pollMost is the longest pause between two looks at something under way. A
-// host that cannot be seen is looked for every unseenEvery at first and every
-// unseenMost at last; that is real time: it is about the wire, not about a
-// guest. A look is some eleven events, so a day of it is about 4,000 and two
-// weeks stay below the server's limit of 51,200.
+// pollMost is the longest pause between two looks at something under way,
+// syncMost that at a first copy or a resynchronization; one that takes days is
+// looked at every hundredth of its time. A host that cannot be seen is looked
+// for every unseenEvery at first and every unseenMost at last; that is real
+// time: it is about the wire, not about a guest. A look is some eleven events,
+// so a day of it is about 4,000 and two weeks stay below the server's limit of
+// 51,200.
 const (
 	pollMost    = 15 * time.Second
+	syncMost    = time.Minute
 	unseenEvery = 5 * time.Second
 	unseenMost  = 5 * time.Minute
 )

@@ -3,9 +3,8 @@ package workflows
 import (
 	"fmt"
 	"slices"
-	"strings"
+	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/lifeboat-dr/lifeboat/activities"
@@ -23,7 +22,7 @@ func (p *planRun) person(ctx workflow.Context, i int) error {
 	p.status.Step, p.status.Stage = step.Number, step.Name
 	if step.Notice != nil {
 		err := workflow.ExecuteActivity(ownWork(ctx, "notice"), activities.NotifyName,
-			activities.NotifyIn{Run: p.in.RunID, Text: step.Notice.Text, To: step.Notice.To}).Get(ctx, nil)
+			activities.NotifyIn{Run: p.in.RunID, Plan: p.in.Plan, Text: step.Notice.Text, To: step.Notice.To}).Get(ctx, nil)
 		st.Verdict, st.Ended = plans.VerdictDone, workflow.Now(ctx).UTC()
 		return err
 	}
@@ -31,7 +30,7 @@ func (p *planRun) person(ctx workflow.Context, i int) error {
 	if p.in.Auto {
 		p.operate(ctx, step)
 	}
-	if err := workflow.Await(ctx, func() bool { _, ok := p.replies[step.Number]; return ok || p.stopping }); err != nil {
+	if err := p.awaitReply(ctx, step); err != nil {
 		return err
 	}
 	reply, answered := p.replies[step.Number]
@@ -49,18 +48,74 @@ func (p *planRun) person(ctx workflow.Context, i int) error {
 	return nil
 }
 
+// awaitReply waits for the answer to a step, or stop.
+func (p *planRun) awaitReply(ctx workflow.Context, step plans.RunStep) error {
+	answered := func() bool { _, ok := p.replies[step.Number]; return ok || p.stopping }
+	if p.in.Drill.Unattended() {
+		return p.awaitNobody(ctx, step, answered)
+	}
+	return workflow.Await(ctx, answered)
+}
+
 func (p *planRun) ask(ctx workflow.Context, step plans.RunStep) {
-	choices := []plans.Choice{plans.ChoiceApprove, plans.ChoiceDecline, plans.ChoiceSkip}
-	p.status.Waiting = append(p.status.Waiting, plans.Question{
-		Step: step.Number, Text: step.Manual.Text, Owner: step.Manual.Owner, Since: workflow.Now(ctx).UTC(),
-		Choices: choices, SafeToWait: p.safeToWait(),
-	})
+	m, now := step.Manual, workflow.Now(ctx).UTC()
+	q := plans.Question{
+		Step: step.Number, Text: m.Text, Owner: m.Owner, Since: now,
+		Choices: []plans.Choice{plans.ChoiceApprove, plans.ChoiceDecline}, SafeToWait: p.safeToWait(),
+	}
+	if m.Quorum > 1 {
+		q.Quorum = m.Quorum
+	} else {
+		// What takes several people one alone must not leave out.
+		q.Choices = append(q.Choices, plans.ChoiceSkip)
+	}
+	if within := m.Within.D(); within > 0 {
+		within = scaled(within, p.in.Speed)
+		q.Due = now.Add(within)
+		p.escalate(ctx, step, within)
+	}
+	p.status.Waiting = append(p.status.Waiting, q)
 	p.status.StepList[step.Number-1].Verdict = plans.VerdictWaiting
 	p.status.Summary = fmt.Sprintf("waiting for a person: %s", step.Name)
 	p.show(ctx)
 }
 
+// escalate tells others when an answer is late. The question stays open.
+func (p *planRun) escalate(ctx workflow.Context, step plans.RunStep, within time.Duration) {
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		answered := func() bool { _, ok := p.replies[step.Number]; return ok || p.stopping }
+		if done, err := workflow.AwaitWithTimeout(ctx, within, answered); done || err != nil {
+			return
+		}
+		m, to := step.Manual, step.Manual.Escalate
+		if len(to) == 0 {
+			to = []string{orWords(m.Owner, p.in.StartedBy)}
+		}
+		if q := p.questionOf(step.Number); q != nil {
+			q.Escalated = to
+			p.show(ctx)
+		}
+		text := fmt.Sprintf("LATE  plan %s, step %d (%s): no answer in %s. It waits for %s: %s", p.in.Plan, step.Number, step.Name, m.Within, orWords(m.Owner, "anybody"), m.Text)
+		err := workflow.ExecuteActivity(ownWork(ctx, "escalate"), activities.NotifyName, activities.NotifyIn{Run: p.in.RunID, Plan: p.in.Plan, Text: text, To: to}).Get(ctx, nil)
+		if err != nil {
+			workflow.GetLogger(ctx).Error("nobody could be told that an answer is late", "step", step.Number, "error", err)
+		}
+	})
+}
+
+func (p *planRun) questionOf(step int) *plans.Question {
+	for i := range p.status.Waiting {
+		if p.status.Waiting[i].Step == step {
+			return &p.status.Waiting[i]
+		}
+	}
+	return nil
+}
+
 func (p *planRun) safeToWait() string {
+	if p.in.Operation == plans.TestFailover {
+		return "Waiting costs nothing: production goes on, and the test copies are removed in the end."
+	}
 	for i := range p.status.VMs {
 		if p.status.VMs[i].Changed {
 			return "Waiting costs time, no data: VMs that are off stay off meanwhile."
@@ -77,6 +132,7 @@ func (p *planRun) operate(ctx workflow.Context, step plans.RunStep) {
 			return
 		}
 		if _, ok := p.replies[step.Number]; !ok && !p.stopping {
+			// It stands for everybody who has to agree, and says what it is.
 			p.accept(ctx, plans.Answer{Choice: plans.ChoiceApprove, Step: step.Number, By: labOperator, Via: "lab-operator"})
 		}
 	})
@@ -96,33 +152,25 @@ func (p *planRun) listen(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, u := range []struct {
-		choice plans.Choice
-		about  string
-	}{
+	err = takeAnswers(ctx, []offer{
 		{plans.ChoiceApprove, "A manual step is done, or yes. Give by."},
 		{plans.ChoiceDecline, "No: the run stops. Give by and reason."},
-		{plans.ChoiceSkip, "Leave a manual step, a gate or a held VM out. Give by and reason."},
+		{plans.ChoiceSkip, "Leave a manual step, a gate, a held VM or one that has not started out. Give step or vm, by and reason."},
 		{plans.ChoiceRetry, "Look at a held VM again and go on. Give vm and by."},
-		{plans.ChoiceTurnOff, "Cut the power of a guest that will not shut down. Give vm and by."},
+		{plans.ChoiceTurnOff, "Cut the power of a guest that will not shut down, or of a source that still runs. Give vm and by."},
+		{plans.ChoiceDisconnect, "Take a source that still runs off the network. Give vm and by."},
+		{plans.ChoiceAccept, "Go on with a failover that somebody else made. Give vm and by."},
+		{plans.ChoiceResolved, "A held VM was mended by hand: it is looked at, and goes on if it is as wanted. Give vm and by."},
 		{plans.ChoiceBringBack, "Take one held VM back to where it was. Give vm and by."},
+		{plans.ChoiceWaive, "Go on without the gates of a VM that have not passed. Give vm, by and reason."},
+		{plans.ChoiceReorder, "Another order of the stages that have not started. Give stages (each once) and by."},
+		{plans.ChoiceEnd, "Test failover: remove the test copies now. Give by."},
 		{plans.ChoiceHold, "Start nothing more until resume. Give by."},
 		{plans.ChoiceResume, "Go on after hold. Give by."},
 		{plans.ChoiceStop, "Finish what is under way, then end the run. Give by."},
-	} {
-		err := workflow.SetUpdateHandlerWithOptions(ctx, string(u.choice),
-			func(ctx workflow.Context, a plans.Answer) (plans.AnswerResult, error) {
-				a.Choice = u.choice
-				return p.answer(ctx, a)
-			},
-			workflow.UpdateHandlerOptions{Description: u.about, Validator: func(a plans.Answer) error {
-				a.Choice = u.choice
-				_, err := p.check(a)
-				return err
-			}})
-		if err != nil {
-			return err
-		}
+	}, p.check, p.answer)
+	if err != nil {
+		return err
 	}
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		reports := workflow.GetSignalChannel(ctx, stageReportSignal)
@@ -130,6 +178,14 @@ func (p *planRun) listen(ctx workflow.Context) error {
 			var r stageReport
 			reports.Receive(ctx, &r)
 			p.heard(ctx, r)
+		}
+	})
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		var who string
+		workflow.GetSignalChannel(ctx, giveWaySignal).Receive(ctx, &who)
+		if p.in.Operation == plans.TestFailover && p.status.Ended.IsZero() {
+			p.drill.gaveWay = true
+			p.stop(ctx, "gave way to "+who)
 		}
 	})
 	return nil
@@ -142,7 +198,8 @@ func (p *planRun) heard(ctx workflow.Context, r stageReport) {
 		if !ok {
 			continue
 		}
-		p.status.VMs[i] = report.Status
+		p.status.VMs[i], p.found[i] = report.Status, report.Found
+		p.watchDrill(ctx, report.Status)
 		p.takeBack(0, report.Status.ID)
 		if report.Question != nil {
 			p.status.Waiting = append(p.status.Waiting, *report.Question)
@@ -158,133 +215,6 @@ func (p *planRun) heard(ctx workflow.Context, r stageReport) {
 		}
 	}
 	p.show(ctx)
-}
-
-// no is a validator's answer: nothing happened.
-func no(format string, args ...any) error {
-	return temporal.NewNonRetryableApplicationError(fmt.Sprintf(format, args...), "not-accepted", nil)
-}
-
-// check says whether an answer fits, and completes it: the only question that
-// waits may be left unnamed.
-func (p *planRun) check(a plans.Answer) (plans.Answer, error) {
-	if a.By == "" {
-		// Nobody has signed in there, and the record says so.
-		a.By, a.Via = "Web UI, not authenticated", "web-ui"
-	}
-	if !p.status.Ended.IsZero() {
-		return a, no("the run has ended: there is nothing to answer")
-	}
-	switch a.Choice {
-	case plans.ChoiceHold:
-		if p.paused {
-			return a, no("the run is on hold already")
-		}
-		return a, nil
-	case plans.ChoiceResume:
-		if !p.paused {
-			return a, no("the run is not on hold")
-		}
-		return a, nil
-	case plans.ChoiceStop:
-		if p.stopping {
-			return a, no("the run is stopping already")
-		}
-		return a, nil
-	default:
-		return p.checkQuestion(a)
-	}
-}
-
-func (p *planRun) checkQuestion(a plans.Answer) (plans.Answer, error) {
-	var fit []plans.Question
-	for _, q := range p.status.Waiting {
-		if p.asked(q, a) && slices.Contains(q.Choices, a.Choice) {
-			fit = append(fit, q)
-		}
-	}
-	switch len(fit) {
-	case 0:
-		return a, no("%s does not fit: %s", a.Choice, p.openQuestions())
-	case 1:
-		a.Step, a.VM = fit[0].Step, fit[0].VMID
-	default:
-		return a, no("%d questions fit: name the step or the VM: %s", len(fit), p.openQuestions())
-	}
-	if a.Choice == plans.ChoiceSkip && strings.TrimSpace(a.Reason) == "" {
-		return a, no("skip needs a reason: it goes into the report")
-	}
-	return a, nil
-}
-
-// asked is true when an answer is about a question.
-func (p *planRun) asked(q plans.Question, a plans.Answer) bool {
-	switch {
-	case a.Step != 0:
-		return q.Step == a.Step
-	case a.VM != "":
-		return q.VMID != "" && (q.VM == a.VM || strings.EqualFold(q.VMID, a.VM))
-	}
-	return true
-}
-
-func (p *planRun) openQuestions() string {
-	if len(p.status.Waiting) == 0 {
-		return "nothing waits for an answer"
-	}
-	words := make([]string, len(p.status.Waiting))
-	for i, q := range p.status.Waiting {
-		about := fmt.Sprintf("step %d", q.Step)
-		if q.VM != "" {
-			about = "VM " + q.VM
-		}
-		words[i] = fmt.Sprintf("%s waits for %v", about, q.Choices)
-	}
-	return strings.Join(words, "; ")
-}
-
-// answer is the handler of every Update: it accepts and says what happens now.
-func (p *planRun) answer(ctx workflow.Context, a plans.Answer) (plans.AnswerResult, error) {
-	a, err := p.check(a)
-	if err != nil {
-		return plans.AnswerResult{}, err
-	}
-	text := p.accept(ctx, a)
-	return plans.AnswerResult{Text: text, Status: p.picture(ctx)}, nil
-}
-
-// accept records an answer and acts on it.
-func (p *planRun) accept(ctx workflow.Context, a plans.Answer) string {
-	p.answers = append(p.answers, plans.AnswerRecord{At: workflow.Now(ctx).UTC(), Answer: a})
-	switch a.Choice {
-	case plans.ChoiceHold:
-		p.paused = true
-		p.tellAll(ctx, pauseSignal, true)
-		p.show(ctx)
-		return "On hold: what is under way ends, nothing more is started until resume."
-	case plans.ChoiceResume:
-		p.paused = false
-		p.tellAll(ctx, pauseSignal, false)
-		p.show(ctx)
-		return "Going on."
-	case plans.ChoiceStop:
-		p.stop(ctx, "stopped by "+a.By)
-		return "Stopping: what is under way ends, then the run ends. " + p.wayBack()
-	}
-	if a.Step != 0 {
-		p.replies[a.Step] = a
-		p.takeBack(a.Step, "")
-		return fmt.Sprintf("Step %d: %s.", a.Step, a.Choice)
-	}
-	p.takeBack(0, a.VM)
-	for i := range p.in.Steps {
-		if slices.ContainsFunc(p.in.Steps[i].VMs, func(vm plans.RunVM) bool { return vm.ID == a.VM }) {
-			for _, part := range p.parts[i] {
-				p.tell(ctx, part, answerSignal, a)
-			}
-		}
-	}
-	return fmt.Sprintf("%s: %s.", p.status.VMs[p.vmIndex[a.VM]].Label, a.Choice)
 }
 
 func (p *planRun) stop(ctx workflow.Context, why string) {

@@ -30,13 +30,30 @@ type stagePart struct {
 // planRun is a run of a plan.
 type planRun struct {
 	in      plans.RunInput
+	shape   shape
 	attrs   bool
 	status  plans.RunStatus
 	parts   map[int][]*stagePart // by step index; looked up, never ranged over
 	vmIndex map[string]int
 	answers []plans.AnswerRecord
 	// replies are answers to manual steps, by step number.
-	replies  map[int]plans.Answer
+	replies map[int]plans.Answer
+	// order is how the steps follow one another on the way up, by index; at is
+	// the place reached in it, -1 before the first.
+	order []int
+	at    int
+	// looksFound is what the look before the run brought up, found what VMs
+	// found out since, by VM index.
+	looksFound []plans.Finding
+	found      map[int][]plans.Finding
+	// ownWatch is true when this run began the watch on the lost site.
+	ownWatch bool
+	// room is what people said of VMs that make room, by id; looked up only.
+	room map[string]plans.Answer
+	// early are answers about VMs whose stage has not begun.
+	early []plans.Answer
+	// drill is what a test failover has of its own.
+	drill    drillState
 	paused   bool
 	stopping bool
 	stopWhy  string
@@ -53,6 +70,7 @@ const smallRun = 300
 // runPlan is the workflow RecoveryPlanRun.
 func runPlan(ctx workflow.Context, in PlanRunInput) (plans.RunResult, error) {
 	p := newPlanRun(ctx, in)
+	ctx = outlive(ctx, p.in.Operation, func(ctx workflow.Context) { p.stop(ctx, "cancelled from outside") })
 	if err := p.listen(ctx); err != nil {
 		return plans.RunResult{}, err
 	}
@@ -61,8 +79,10 @@ func runPlan(ctx workflow.Context, in PlanRunInput) (plans.RunResult, error) {
 		return plans.RunResult{}, err
 	}
 	p.conclude(ctx)
+	p.endWatch(ctx)
+	var kept activities.ReportOut
 	err := workflow.ExecuteActivity(ownWork(ctx, "keep the report"), activities.SaveReportName,
-		p.reportIn()).Get(ctx, nil)
+		p.reportIn()).Get(ctx, &kept)
 	if err != nil {
 		return plans.RunResult{}, err
 	}
@@ -72,12 +92,18 @@ func runPlan(ctx workflow.Context, in PlanRunInput) (plans.RunResult, error) {
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		return plans.RunResult{}, err
 	}
-	return plans.RunResult{RunID: p.in.RunID, Verdict: p.status.Verdict, Summary: p.status.Summary}, nil
+	return plans.RunResult{RunID: p.in.RunID, Verdict: p.status.Verdict, Summary: p.status.Summary, NotMet: kept.NotMet, GaveWay: p.drill.gaveWay}, nil
 }
 
 func newPlanRun(ctx workflow.Context, in PlanRunInput) *planRun {
 	run := in.Run
-	p := &planRun{in: run, attrs: in.SearchAttributes, parts: map[int][]*stagePart{}, vmIndex: map[string]int{}, replies: map[int]plans.Answer{}}
+	p := &planRun{
+		in: run, shape: shapeOf(run.Operation), attrs: in.SearchAttributes, at: -1,
+		parts: map[int][]*stagePart{}, vmIndex: map[string]int{}, replies: map[int]plans.Answer{}, room: map[string]plans.Answer{}, found: map[int][]plans.Finding{},
+	}
+	for i := range run.Steps {
+		p.order = append(p.order, i)
+	}
 	p.status = plans.RunStatus{
 		RunID: run.RunID, Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Plan: run.Plan, PlanHash: run.PlanHash,
 		Operation: run.Operation, From: run.From, To: run.To, StartedBy: run.StartedBy, Started: workflow.Now(ctx).UTC(),
@@ -115,47 +141,104 @@ func (p *planRun) run(ctx workflow.Context) error {
 	if ok, err := p.preflight(ctx); err != nil || !ok {
 		return err
 	}
-	stages := p.in.Stages()
-	first := len(p.in.Steps)
-	if len(stages) > 0 {
-		first = stages[0]
+	p.clearTheWay(ctx)
+	if err := p.watchSource(ctx); err != nil {
+		return err
 	}
-	for i := range p.in.Steps[:first] {
-		if err := p.person(ctx, i); err != nil || p.stopping {
+	first := p.firstStage()
+	for p.at = 0; p.at < first; p.at++ {
+		if err := p.person(ctx, p.order[p.at]); err != nil || p.stopping {
 			return err
 		}
 	}
+	p.at = first - 1
+	if err := p.makeRoom(ctx); err != nil || p.stopping {
+		return err
+	}
+	if err := p.trust(ctx); err != nil || p.stopping {
+		return err
+	}
+	stages := p.in.Stages()
 	for _, i := range stages {
 		p.begin(ctx, i)
 	}
-	if err := p.passes(ctx, stages, first); err != nil {
+	if err := p.passes(ctx, first); err != nil {
 		return err
 	}
-	return p.await(ctx, func() bool { return p.allEnded(stages) })
+	if p.shape.last != "" && !p.stopping {
+		if err := p.last(ctx); err != nil {
+			return err
+		}
+	}
+	if err := p.await(ctx, func() bool { return p.allEnded(stages) }); err != nil {
+		return err
+	}
+	p.distrust(ctx)
+	return nil
 }
 
-// passes is the way down (shut-down, backwards) and the way up (start,
-// forwards, with people's steps at their place).
-func (p *planRun) passes(ctx workflow.Context, stages []int, first int) error {
-	if p.in.Operation == plans.PlannedFailover {
-		for _, i := range slices.Backward(stages) {
-			if err := p.stagePass(ctx, i, plans.PhaseShutdown, func(s *stagePart) bool { return s.off }); err != nil || p.stopping {
+// firstStage is the place of the first stage in the order: all steps for
+// people when there is none.
+func (p *planRun) firstStage() int {
+	return slices.IndexFunc(append(p.order, len(p.in.Steps)), func(i int) bool {
+		return i == len(p.in.Steps) || len(p.in.Steps[i].VMs) > 0
+	})
+}
+
+// passes is the way down, backwards, and the way up, forwards, with people's
+// steps at their place. On the way up the order may change under way.
+func (p *planRun) passes(ctx workflow.Context, first int) error {
+	if p.shape.down != "" {
+		for _, i := range slices.Backward(slices.Clone(p.order)) {
+			if len(p.in.Steps[i].VMs) == 0 {
+				continue
+			}
+			if err := p.stagePass(ctx, i, p.shape.down, func(s *stagePart) bool { return s.off }); err != nil || p.stopping {
 				return err
 			}
 		}
 	}
-	for i := first; i < len(p.in.Steps); i++ {
+	for p.at = first; p.at < len(p.order); p.at++ {
+		i := p.order[p.at]
+		up := func(ctx workflow.Context) error {
+			return p.stagePass(ctx, i, p.shape.up, func(s *stagePart) bool { return s.up })
+		}
 		var err error
-		if len(p.in.Steps[i].VMs) == 0 {
+		switch {
+		case len(p.in.Steps[i].VMs) == 0:
 			err = p.person(ctx, i)
-		} else {
-			err = p.stagePass(ctx, i, plans.PhaseStart, func(s *stagePart) bool { return s.up })
+		case p.shape.together:
+			workflow.Go(ctx, func(ctx workflow.Context) {
+				if err := up(ctx); err != nil {
+					workflow.GetLogger(ctx).Warn("a stage was not waited for", "error", err)
+				}
+			})
+		default:
+			err = up(ctx)
 		}
 		if err != nil || p.stopping {
 			return err
 		}
 	}
 	return nil
+}
+
+// clearTheWay tells others that a run of this plan goes first: its drill, and,
+// when the run decides anew where the VMs are, a commit that waits.
+func (p *planRun) clearTheWay(ctx workflow.Context) {
+	if p.in.Operation == plans.TestFailover {
+		return
+	}
+	who := fmt.Sprintf("%s of %s by %s", p.in.Operation, p.in.Plan, p.in.StartedBy)
+	signalOther(ctx, DrillRunID(p.in.Plan), giveWaySignal, who)
+	if p.in.Operation.Moves() || p.in.Operation == plans.Cancel {
+		signalOther(ctx, CommitID(p.in.Plan), StandDownSignal, who)
+	}
+}
+
+// signalOther tells a workflow that may not be there.
+func signalOther(ctx workflow.Context, id, signal string, value any) bool {
+	return workflow.SignalExternalWorkflow(ctx, id, "", signal, value).Get(ctx, nil) == nil
 }
 
 // preflight looks at every host before anything changes; a blocker ends the
@@ -166,7 +249,7 @@ func (p *planRun) preflight(ctx workflow.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	p.status.Findings, p.looked, p.good = out.Findings, true, out.Good
+	p.looksFound, p.looked, p.good = out.Findings, true, out.Good
 	for i := range p.status.VMs {
 		p.status.VMs[i].Good = out.Good[p.status.VMs[i].ID]
 	}
@@ -187,11 +270,11 @@ func (p *planRun) begin(ctx workflow.Context, i int) {
 		part := &stagePart{}
 		p.parts[i] = append(p.parts[i], part)
 		childCtx := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-			WorkflowID: StageRunID(p.in.Plan, step.Number, n), StaticSummary: fmt.Sprintf("stage %s: %d VMs", step.Name, len(vms)),
+			WorkflowID: stageRunID(p.status.Workflow, step.Number, n), StaticSummary: fmt.Sprintf("stage %s: %d VMs", step.Name, len(vms)),
+			ParentClosePolicy: closePolicy(p.in.Operation),
 		})
 		part.future = workflow.ExecuteChildWorkflow(childCtx, StageRun, stageInput{
-			Run: p.in.RunID, Plan: p.in.Plan, Operation: p.in.Operation, Site: p.in.To, Reverse: p.in.Reverse, Limits: p.in.Limits,
-			Speed: p.in.Speed, LoseWrites: p.in.LoseWrites, Step: step.Number, Part: n, Name: step.Name, Parallel: step.Parallel,
+			Run: withoutSteps(p.in), Step: step.Number, Part: n, Name: step.Name, Parallel: step.Parallel,
 			VMs: vms, Parent: p.status.Workflow, Acts: len(p.status.VMs) <= smallRun, ReportEvery: every, Good: p.goodOf(vms),
 		})
 		workflow.Go(ctx, func(ctx workflow.Context) {
@@ -201,8 +284,21 @@ func (p *planRun) begin(ctx workflow.Context, i int) {
 			}
 			part.ended, part.off, part.up = true, true, true
 		})
-		p.tell(ctx, part, releaseSignal, releaseTo{Phase: plans.PhaseReady})
+		for _, a := range p.early {
+			if slices.ContainsFunc(vms, func(vm plans.RunVM) bool { return vm.ID == a.VM }) {
+				p.tell(ctx, part, answerSignal, a)
+			}
+		}
+		if p.shape.first != "" {
+			p.tell(ctx, part, releaseSignal, releaseTo{Phase: p.shape.first})
+		}
 	}
+}
+
+// withoutSteps is a run's input without what single stages and VMs do not need.
+func withoutSteps(in plans.RunInput) plans.RunInput {
+	in.Steps, in.Hosts, in.LeftOut, in.MakeRoom = nil, nil, nil, nil
+	return in
 }
 
 func (p *planRun) goodOf(vms []plans.RunVM) map[string]plans.Side {
@@ -257,10 +353,11 @@ func (p *planRun) stagePass(ctx workflow.Context, i int, phase plans.Phase, thro
 	}
 	step.Verdict = plans.VerdictRunning
 	p.status.Stage = step.Name
-	if phase == plans.PhaseStart {
-		p.status.Step = step.Number
+	words := p.shape.downWords
+	if phase == p.shape.up {
+		p.status.Step, words = step.Number, p.shape.upWords
 	}
-	p.status.Summary = fmt.Sprintf("%s stage %s", map[plans.Phase]string{plans.PhaseShutdown: "shutting down", plans.PhaseStart: "starting"}[phase], step.Name)
+	p.status.Summary = fmt.Sprintf("%s stage %s", words, step.Name)
 	p.show(ctx)
 	if err := p.releaseParts(ctx, i, phase, through); err != nil {
 		return err
@@ -268,7 +365,7 @@ func (p *planRun) stagePass(ctx workflow.Context, i int, phase plans.Phase, thro
 	err := p.await(ctx, func() bool {
 		return !slices.ContainsFunc(p.parts[i], func(s *stagePart) bool { return !through(s) })
 	})
-	if err == nil && !p.stopping && phase == plans.PhaseStart {
+	if err == nil && !p.stopping && phase == p.shape.up {
 		step.Verdict, step.Ended = plans.VerdictDone, workflow.Now(ctx).UTC()
 		p.show(ctx)
 	}
@@ -279,8 +376,8 @@ func (p *planRun) stagePass(ctx workflow.Context, i int, phase plans.Phase, thro
 // limit allows VMs. A part in which only people can help holds no place.
 func (p *planRun) releaseParts(ctx workflow.Context, i int, phase plans.Phase, through func(*stagePart) bool) error {
 	parts := p.parts[i]
-	limit := p.in.Limits.Start
-	if phase == plans.PhaseShutdown {
+	limit := p.shape.upLimit(p.in.Limits)
+	if phase == p.shape.down {
 		limit = p.in.Limits.Shutdown
 	}
 	if own := p.in.Steps[i].Parallel; own > 0 && own < limit {

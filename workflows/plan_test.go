@@ -10,8 +10,8 @@ import (
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
-func startOptions(plan string) client.StartWorkflowOptions {
-	return client.StartWorkflowOptions{ID: PlanRunID(plan), TaskQueue: TaskQueue}
+func startOptions(in plans.RunInput) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{ID: RunID(in.Plan, in.Operation), TaskQueue: TaskQueue}
 }
 
 // before fails unless the effects happened in this order.
@@ -50,6 +50,43 @@ func TestRunKeepsOrder(t *testing.T) {
 	}
 	if n := len(tr.report().Answers); n != 2 {
 		t.Errorf("%d answers in the report, want 2", n)
+	}
+}
+
+// A VM that runs where it should and is not replicated is no VM that is
+// "running and replicating": it is named, with what to do.
+func TestTheSummaryNamesWhatDoesNotReplicate(t *testing.T) {
+	tr := newTrial(t, northwind(), approving)
+	tr.world.pair("web", func(p *plans.Pair) { // its failover of long ago needs a resynchronization
+		p.Source.Power, p.Source.Mode = "Off", "Replica"
+		p.Target.Power, p.Target.Mode, p.Target.State = "Running", "Primary", "WaitingForStartResynchronize"
+	})
+	tr.run().wantVerdict(plans.VerdictDone)
+	s := tr.report().Status
+	if s.Summary != "4 of 4 VMs done: running at DR; NOT replicating: web." {
+		t.Errorf("summary %q", s.Summary)
+	}
+	found := slices.IndexFunc(s.Findings, func(f plans.Finding) bool { return f.Code == plans.CodeUnprotected })
+	if found < 0 || s.Findings[found].VM != "web" || s.Findings[found].Host != "DR1" || !strings.Contains(s.Findings[found].Remedy, "-Resynchronize") {
+		t.Errorf("findings %+v", s.Findings)
+	}
+}
+
+// A chain that was kept leaves old copies behind: nothing flows back to them, and
+// the way home is no failover.
+func TestAChainThatWasKeptSaysWhatIsLeft(t *testing.T) {
+	in := northwind()
+	in.Chain = plans.ChainKeep
+	tr := newTrial(t, in, approving)
+	for _, vm := range northVMs {
+		tr.world.pair(vm, func(p *plans.Pair) {
+			p.Source.Power, p.Source.State = "Off", "PreparedForFailover"
+			p.Target.Power, p.Target.Mode, p.Target.ReplicaServer = "Running", "Primary", "third.example"
+		})
+	}
+	tr.run().wantVerdict(plans.VerdictDone)
+	if s := tr.report().Status; !strings.Contains(s.GoodCopy, "OLD and left out") || strings.Contains(s.WayBack, "lifeboat failover") {
+		t.Errorf("good copy %q, way back %q", s.GoodCopy, s.WayBack)
 	}
 }
 

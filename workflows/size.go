@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"time"
+
 	"github.com/lifeboat-dr/lifeboat/activities"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
@@ -8,6 +10,9 @@ import (
 // One message to or from the server may hold 2 MB. A run of up to smallRun VMs
 // keeps everything; of a larger one the journal has the acts, and its status
 // and report carry what a VM needs to be found and its times to be counted.
+
+// mostFindings bounds what a large run says of its VMs beside their verdicts.
+const mostFindings = 500
 
 // words bounds what a large run says of one VM.
 const words = 100
@@ -24,9 +29,8 @@ func sized(s plans.RunStatus) plans.RunStatus {
 		vms[i] = vm
 	}
 	s.VMs = vms
-	if len(s.Waiting) > smallRun {
-		s.Waiting = s.Waiting[:smallRun]
-	}
+	s.Waiting = s.Waiting[:min(len(s.Waiting), smallRun)]
+	s.Findings = s.Findings[:min(len(s.Findings), mostFindings)]
 	return s
 }
 
@@ -44,7 +48,10 @@ func (p *planRun) reportIn() activities.ReportIn {
 	for i, step := range p.in.Steps {
 		vms := make([]plans.RunVM, len(step.VMs))
 		for j, vm := range step.VMs {
-			vms[j] = plans.RunVM{ID: vm.ID, Label: vm.Label, SourceHost: vm.SourceHost, TargetHost: vm.TargetHost}
+			vms[j] = plans.RunVM{
+				ID: vm.ID, Label: vm.Label, SourceHost: vm.SourceHost, TargetHost: vm.TargetHost, Tenant: vm.Tenant,
+				RTO: vm.RTO, RPO: vm.RPO, Point: vm.Point, Behind: vm.Behind, Settle: vm.Settle,
+			}
 		}
 		step.VMs = vms
 		in.Input.Steps[i] = step
@@ -52,12 +59,16 @@ func (p *planRun) reportIn() activities.ReportIn {
 	return in
 }
 
-// counted are the times that downtime and the time to recover are made of.
+// counted are the times that downtime, the time to recover and the evidence of a
+// drill's clean-up are made of.
 func counted(times []plans.PhaseTime) []plans.PhaseTime {
 	var kept []plans.PhaseTime
 	for _, t := range times {
-		if t.Phase == plans.PhaseShutdown || t.Phase == plans.PhaseGates {
+		switch t.Phase {
+		case plans.PhaseShutdown, plans.PhaseStart, plans.PhaseGates, plans.PhaseCleanUp:
+			t.Started, t.Ended = t.Started.Truncate(time.Second/10), t.Ended.Truncate(time.Second/10)
 			kept = append(kept, t)
+		default:
 		}
 	}
 	return kept

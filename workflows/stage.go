@@ -14,21 +14,15 @@ import (
 
 // stageInput is what one part of a stage needs.
 type stageInput struct {
-	Run        string              `json:"run"`
-	Plan       string              `json:"plan"`
-	Operation  plans.Operation     `json:"operation"`
-	Site       string              `json:"site"`
-	Reverse    plans.ReversePolicy `json:"reverse"`
-	Limits     plans.Limits        `json:"limits"`
-	Speed      float64             `json:"speed"`
-	LoseWrites bool                `json:"lose_writes,omitempty"`
-	Step       int                 `json:"step"`
-	Part       int                 `json:"part"`
-	Name       string              `json:"name"`
-	Parallel   int                 `json:"parallel,omitempty"`
-	VMs        []plans.RunVM       `json:"vms"`
-	Parent     string              `json:"parent"`
-	Acts       bool                `json:"acts"`
+	// Run is the run's input without what single stages and VMs do not need.
+	Run      plans.RunInput `json:"run"`
+	Parent   string         `json:"parent"`
+	Step     int            `json:"step"`
+	Part     int            `json:"part"`
+	Name     string         `json:"name"`
+	Parallel int            `json:"parallel,omitempty"`
+	VMs      []plans.RunVM  `json:"vms"`
+	Acts     bool           `json:"acts"`
 	// Good are the sides of the good copies by VM id, as the look before the
 	// run found them.
 	Good map[string]plans.Side `json:"good,omitempty"`
@@ -62,8 +56,12 @@ type stageVM struct {
 	// to start it although a VM it comes after was left out.
 	released plans.Phase
 	waived   bool
+	leaving  bool // nothing more is let go: it was left out
 	lost     bool // its operation could not begin: another one holds the VM
 	ended    bool
+	// passes is how often what holds it was waited for; waits while it is.
+	passes int
+	waits  bool
 }
 
 // stageRun is one part of a stage.
@@ -71,6 +69,7 @@ type stageRun struct {
 	in       stageInput
 	vms      []*stageVM
 	index    map[string]int
+	shape    shape
 	goal     plans.Phase // what the run has released for this stage
 	paused   bool
 	stopping bool
@@ -88,7 +87,12 @@ type stageRun struct {
 // runStage is the workflow StageRun: it releases the phases of its VMs in
 // order, within the limits, and reports.
 func runStage(ctx workflow.Context, in stageInput) error {
-	s := &stageRun{in: in, index: map[string]int{}, missing: map[string]string{}, beside: 1}
+	s := &stageRun{in: in, index: map[string]int{}, missing: map[string]string{}, beside: 1, shape: shapeOf(in.Run.Operation)}
+	ctx = outlive(ctx, in.Run.Operation, func(ctx workflow.Context) {
+		s.stopping = true
+		s.stop(ctx)
+		s.news++
+	})
 	for i, vm := range in.VMs {
 		s.index[vm.ID] = i
 		s.vms = append(s.vms, &stageVM{vm: vm, report: vmReport{Status: plans.VMStatus{
@@ -168,7 +172,8 @@ func (s *stageRun) heard(r vmReport) {
 // released takes over how far the run lets the stage go. Signals may overtake
 // one another: only a later phase is news.
 func (s *stageRun) released(r releaseTo) {
-	if slices.Index(stageOrder, r.Phase) <= slices.Index(stageOrder, s.goal) {
+	order := s.shape.goals()
+	if slices.Index(order, r.Phase) <= slices.Index(order, s.goal) {
 		return
 	}
 	s.goal, s.beside = r.Phase, max(1, r.Beside)
@@ -180,19 +185,28 @@ func (s *stageRun) released(r releaseTo) {
 // begin starts a VM's operation. When another one holds the VM, a person is
 // told and asked.
 func (s *stageRun) begin(ctx workflow.Context, vm *stageVM) {
-	vm.lost, vm.report.Question, vm.report.Status.Verdict = false, nil, plans.VerdictRunning
+	vm.lost, vm.waits, vm.report.Question, vm.report.Status.Verdict = false, false, nil, plans.VerdictRunning
+	vm.released = "" // an operation that begins anew has heard nothing
+	op := s.in.Run.Operation
 	childCtx := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID: VMOperationID(vm.vm.ID), StaticSummary: fmt.Sprintf("%s: %s", vm.vm.Label, s.in.Operation),
+		WorkflowID: VMPartID(vm.vm.ID, op), StaticSummary: fmt.Sprintf("%s: %s", vm.vm.Label, op), ParentClosePolicy: closePolicy(op),
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 	})
 	vm.future = workflow.ExecuteChildWorkflow(childCtx, VMOperation, vmInput{
-		Run: s.in.Run, Plan: s.in.Plan, Operation: s.in.Operation, Site: s.in.Site, Reverse: s.in.Reverse,
-		Limits: s.in.Limits, Speed: s.in.Speed, LoseWrites: s.in.LoseWrites, Step: s.in.Step, VM: vm.vm,
+		Run: s.in.Run, Step: s.in.Step, VM: vm.vm,
 		Parent: workflow.GetInfo(ctx).WorkflowExecution.ID, Acts: s.in.Acts, Good: s.in.Good[vm.vm.ID],
 	})
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		if err := vm.future.GetChildWorkflowExecution().Get(ctx, nil); err != nil {
+			if s.givesWay(ctx, vm, err) {
+				s.begin(ctx, vm)
+				s.news++ // what was released before must be said again
+				return
+			}
 			s.loseVM(ctx, vm, err)
+			if s.stopping {
+				s.drop(vm)
+			}
 			s.news++
 			return
 		}
@@ -208,11 +222,40 @@ func (s *stageRun) begin(ctx workflow.Context, vm *stageVM) {
 	})
 }
 
+// passEvery and maxPasses bound how long what holds a VM may take to give way;
+// that is real time.
+const (
+	passEvery = time.Second
+	maxPasses = 30
+	// sayEvery is after how many of them it is told again.
+	sayEvery = 10
+)
+
+// givesWay tells what holds a VM to give way, and waits a moment for it: a repair
+// does, at once or when the call under way is over. An operation of another run
+// does not listen to it.
+func (s *stageRun) givesWay(ctx workflow.Context, vm *stageVM, err error) bool {
+	op := s.in.Run.Operation
+	switch {
+	case !temporal.IsWorkflowExecutionAlreadyStartedError(err), op == plans.TestFailover:
+		return false
+	case workflow.GetVersion(ctx, repairsGiveWay, workflow.DefaultVersion, 1) == workflow.DefaultVersion:
+		return false
+	case s.stopping, vm.passes >= maxPasses:
+		return false
+	}
+	if vm.waits = true; vm.passes%sayEvery == 0 {
+		signalOther(ctx, VMPartID(vm.vm.ID, op), giveWaySignal, fmt.Sprintf("%s by %s", op, s.in.Run.StartedBy))
+	}
+	vm.passes++
+	return workflow.Sleep(ctx, passEvery) == nil && !s.stopping && !vm.leaving
+}
+
 func (s *stageRun) loseVM(ctx workflow.Context, vm *stageVM, err error) {
-	vm.lost, vm.dirty, s.urgent = true, true, true
+	vm.lost, vm.waits, vm.dirty, s.urgent = true, false, true, true
 	text := "its operation could not begin: " + err.Error()
 	if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-		text = "another run is working on this VM (" + VMOperationID(vm.vm.ID) + " in the Temporal Web UI; lifeboat runs lists them): wait until it has ended, then retry"
+		text = "another run is working on this VM (" + VMPartID(vm.vm.ID, s.in.Run.Operation) + " in the Temporal Web UI; lifeboat runs lists them): wait until it has ended, then retry"
 	}
 	vm.report.Status.Verdict, vm.report.Status.Doing = plans.VerdictHeld, text
 	vm.report.Question = &plans.Question{
@@ -230,6 +273,8 @@ func (s *stageRun) answer(ctx workflow.Context, a plans.Answer) {
 	vm := s.vms[i]
 	switch {
 	case vm.ended:
+	case a.Choice == plans.ChoiceWaive:
+		s.send(ctx, vm, answerSignal, a)
 	case vm.lost && a.Choice == plans.ChoiceRetry:
 		s.begin(ctx, vm)
 	case vm.lost:
@@ -238,6 +283,8 @@ func (s *stageRun) answer(ctx workflow.Context, a plans.Answer) {
 		vm.report.Status.Verdict, vm.report.Status.Doing = plans.VerdictSkipped, fmt.Sprintf("left out by %s: %s", a.By, a.Reason)
 	case vm.report.Question == nil && vm.own != nil:
 		s.answerDependent(ctx, vm, a)
+	case vm.report.Question == nil && a.Choice == plans.ChoiceSkip:
+		s.leaveOut(ctx, vm, fmt.Sprintf("left out ahead of time by %s: %s", a.By, a.Reason))
 	default:
 		s.send(ctx, vm, answerSignal, a)
 	}
@@ -248,10 +295,18 @@ func (s *stageRun) answer(ctx workflow.Context, a plans.Answer) {
 func (s *stageRun) answerDependent(ctx workflow.Context, vm *stageVM, a plans.Answer) {
 	vm.own, vm.waived = nil, true
 	if a.Choice == plans.ChoiceSkip {
-		// Nothing more is released to it: it ends.
-		vm.released = plans.PhaseReverse
-		s.send(ctx, vm, leaveSignal, fmt.Sprintf("left out with %s by %s: %s", s.skippedBefore(vm), a.By, a.Reason))
+		s.leaveOut(ctx, vm, fmt.Sprintf("left out with %s by %s: %s", s.skippedBefore(vm), a.By, a.Reason))
 	}
+}
+
+// leaveOut lets a VM go no further: it ends. One that was let go up to its end
+// already goes on.
+func (s *stageRun) leaveOut(ctx workflow.Context, vm *stageVM, why string) {
+	if _, more := s.shape.next(vm.released); !more {
+		return
+	}
+	vm.leaving = true
+	s.send(ctx, vm, leaveSignal, why)
 }
 
 func (s *stageRun) send(ctx workflow.Context, vm *stageVM, signal string, value any) {
@@ -267,15 +322,20 @@ func (s *stageRun) stop(ctx workflow.Context) {
 		switch {
 		case vm.ended:
 		case vm.lost:
-			vm.ended, vm.report.Question = true, nil
-			vm.report.Off, vm.report.Up = true, true
-			vm.report.Status.Verdict, vm.report.Status.Doing = plans.VerdictRefused, "not begun: the run was stopped"
-			vm.dirty, s.urgent = true, true
+			s.drop(vm)
 		default:
 			vm.own = nil
 			s.send(ctx, vm, stopSignal, true)
 		}
 	}
+}
+
+// drop ends a VM whose operation never began.
+func (s *stageRun) drop(vm *stageVM) {
+	vm.ended, vm.report.Question = true, nil
+	vm.report.Off, vm.report.Up = true, true
+	vm.report.Status.Verdict, vm.report.Status.Doing = plans.VerdictRefused, "not begun: the run was stopped"
+	vm.dirty, s.urgent = true, true
 }
 
 // reportLoop tells the run what has changed: at once what order or people wait
@@ -310,7 +370,7 @@ func (s *stageRun) whole() stageReport {
 	held, waits := 0, 0
 	for _, vm := range s.vms {
 		r.Off, r.Up = r.Off && vm.report.Off, r.Up && vm.report.Up
-		if s.goal == plans.PhaseShutdown && vm.report.Off || vm.report.Up {
+		if s.goal == s.shape.down && vm.report.Off || vm.report.Up {
 			continue
 		}
 		waits++

@@ -16,7 +16,7 @@ func (s *stageRun) release(ctx workflow.Context) {
 		return
 	}
 	for _, vm := range s.vms {
-		if vm.ended || vm.lost || vm.own != nil {
+		if vm.ended || vm.lost || vm.waits || vm.leaving || vm.own != nil {
 			continue
 		}
 		if next := s.allowed(ctx, vm); next != "" && next != vm.released {
@@ -28,47 +28,21 @@ func (s *stageRun) release(ctx workflow.Context) {
 
 // allowed is how far a VM may go now; "" leaves it where it is.
 func (s *stageRun) allowed(ctx workflow.Context, vm *stageVM) plans.Phase {
-	if s.in.Operation == plans.Cancel {
-		return s.allowedCancel(ctx, vm)
-	}
-	switch vm.released {
-	case "":
-		return plans.PhaseReady
-	case plans.PhaseReady:
-		if s.reached(plans.PhaseShutdown) && s.offFirst(vm) && s.under(plans.PhaseShutdown, s.limit(s.in.Limits.Shutdown)) {
-			return plans.PhaseShutdown
-		}
-	case plans.PhaseShutdown:
-		// What is off is moved at once: its downtime is already running.
-		if vm.report.Off && s.under(plans.PhaseMove, s.limit(s.in.Limits.Move)) {
-			return plans.PhaseMove
-		}
-	case plans.PhaseMove:
-		if s.reached(plans.PhaseStart) && s.upFirst(ctx, vm) && s.under(plans.PhaseGates, s.limit(s.in.Limits.Start)) {
-			return plans.PhaseGates
-		}
-	default:
-	}
-	return ""
-}
-
-func (s *stageRun) allowedCancel(ctx workflow.Context, vm *stageVM) plans.Phase {
+	r, more := s.shape.next(vm.released)
 	switch {
-	case vm.released == "":
-		return plans.PhaseReady
-	case vm.released == plans.PhaseReady && s.reached(plans.PhaseStart) && s.upFirst(ctx, vm) && s.under(plans.PhaseStart, s.limit(s.in.Limits.Start)):
-		return plans.PhaseStart
+	case !more, !s.reached(r.goal), r.when != nil && !r.when(s, ctx, vm):
+		return ""
+	case r.limit != nil && !s.under(r.to, s.limit(r.limit(s.in.Run.Limits))):
+		return ""
 	}
-	return ""
+	return r.to
 }
 
-// reached is true when the run has released this phase for the stage.
-func (s *stageRun) reached(phase plans.Phase) bool {
-	return slices.Index(stageOrder, s.goal) >= slices.Index(stageOrder, phase)
+// reached is true when the run has let the stage go as far as goal.
+func (s *stageRun) reached(goal plans.Phase) bool {
+	order := s.shape.goals()
+	return slices.Index(order, s.goal) >= slices.Index(order, goal)
 }
-
-// stageOrder are the phases that a run releases for a stage.
-var stageOrder = []plans.Phase{plans.PhaseReady, plans.PhaseShutdown, plans.PhaseStart}
 
 func (s *stageRun) limit(standard int) int {
 	if s.in.Parallel > 0 && s.in.Parallel < standard {
@@ -83,30 +57,17 @@ func (s *stageRun) limit(standard int) int {
 func (s *stageRun) under(phase plans.Phase, limit int) bool {
 	busy := 0
 	for _, vm := range s.vms {
-		if vm.released != phase || vm.ended || vm.report.Question != nil {
-			continue
-		}
-		switch phase {
-		case plans.PhaseShutdown:
-			if !vm.report.Off {
-				busy++
-			}
-		case plans.PhaseMove:
-			if !moved(vm) {
-				busy++
-			}
-		default:
-			if !vm.report.Up {
-				busy++
-			}
+		if vm.released == phase && !vm.ended && vm.report.Question == nil && !vm.report.Up && !past(vm, phase) {
+			busy++
 		}
 	}
 	return busy < limit
 }
 
-func moved(vm *stageVM) bool {
+// past is true when a VM is through a phase.
+func past(vm *stageVM, phase plans.Phase) bool {
 	return slices.ContainsFunc(vm.report.Status.Times, func(t plans.PhaseTime) bool {
-		return t.Phase == plans.PhaseMove && !t.Ended.IsZero()
+		return t.Phase == phase && !t.Ended.IsZero()
 	})
 }
 
@@ -129,7 +90,8 @@ func (s *stageRun) upFirst(ctx workflow.Context, vm *stageVM) bool {
 			return false
 		}
 	}
-	if missing := s.skippedBefore(vm); missing != "" && !vm.waived {
+	// A drill asks nobody about that: its copies do one another no harm.
+	if missing := s.skippedBefore(vm); missing != "" && !vm.waived && s.in.Run.Operation != plans.TestFailover {
 		s.askDependent(ctx, vm, missing)
 		return false
 	}

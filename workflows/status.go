@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,9 @@ import (
 func (p *planRun) picture(ctx workflow.Context) plans.RunStatus {
 	s := p.now()
 	if !p.ended {
-		s.ETA, s.Critical = plans.Progress(s, p.in, workflow.Now(ctx).UTC())
+		now := workflow.Now(ctx).UTC()
+		s.ETA, s.Critical = plans.Progress(s, p.in, now)
+		s.Slow = plans.SlowPhases(s, p.in, now)
 	}
 	return sized(s)
 }
@@ -24,7 +27,7 @@ func (p *planRun) picture(ctx workflow.Context) plans.RunStatus {
 func (p *planRun) now() plans.RunStatus {
 	s := p.status
 	s.Verdict = p.verdictNow()
-	s.GoodCopy, s.WayBack = p.goodCopy(), p.wayBack()
+	s.GoodCopy, s.WayBack, s.Findings = p.goodCopy(), p.wayBack(), p.findings()
 	if !p.ended {
 		// The end is told only when the report can be read.
 		s.Ended = time.Time{}
@@ -39,7 +42,7 @@ func (p *planRun) verdictNow() plans.Verdict {
 	}
 	held := false
 	for _, q := range p.status.Waiting {
-		if q.Step != 0 {
+		if q.VMID == "" {
 			return plans.VerdictWaiting
 		}
 		held = true
@@ -67,19 +70,23 @@ func (p *planRun) conclude(ctx workflow.Context) {
 		}
 	}
 	n := countVerdicts(s.VMs)
-	s.Verdict = p.endVerdict(n)
+	s.Verdict, s.Findings = p.endVerdict(n), p.findings()
 	switch s.Verdict {
 	case plans.VerdictDone:
-		s.Summary = fmt.Sprintf("%d of %d VMs done: %s at %s.", n.done, len(s.VMs), p.whereNow(), p.place())
+		s.Summary = fmt.Sprintf("%d of %d VMs done: %s.", n.done, len(s.VMs), p.whereNow())
 		if n.skipped > 0 {
 			s.Summary += fmt.Sprintf(" %d left out by a person.", n.skipped)
 		}
 	case plans.VerdictRefused:
-		s.Summary = "Not done: " + p.stopWhy + ". Nothing was changed."
+		s.Summary = "Not done: " + orWords(p.stopWhy, "every VM was refused") + ". Nothing was changed."
 	case plans.VerdictStopped:
-		s.Summary = fmt.Sprintf("Stopped (%s): %d of %d VMs done, %d not finished. Safe.", p.stopWhy, n.done, len(s.VMs), len(s.VMs)-n.done)
+		if p.in.Operation == plans.TestFailover && n.unknown == 0 {
+			s.Summary = fmt.Sprintf("Not passed (%s): %d of %d VMs tested. Production was not touched, and no test copy is left.", orWords(p.stopWhy, "not every gate passed"), n.done, len(s.VMs))
+			break
+		}
+		s.Summary = fmt.Sprintf("Stopped (%s): %d of %d VMs done, %d not finished. Safe.", orWords(p.stopWhy, "not every VM went through"), n.done, len(s.VMs), len(s.VMs)-n.done)
 	default:
-		s.Summary = fmt.Sprintf("%d of %d VMs done; %d need you.", n.done, len(s.VMs), n.stuck+n.unknown)
+		s.Summary = fmt.Sprintf("%d of %d VMs done; %d need you%s.", n.done, len(s.VMs), n.stuck+n.unknown, because(p.stopWhy))
 	}
 	s.GoodCopy, s.WayBack = p.goodCopy(), p.wayBack()
 	for i := range s.StepList {
@@ -89,11 +96,54 @@ func (p *planRun) conclude(ctx workflow.Context) {
 	}
 }
 
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return " (" + why + ")"
+}
+
+func orWords(words, instead string) string {
+	if words == "" {
+		return instead
+	}
+	return words
+}
+
+// findings are those of the look before the run and what VMs found out since.
+func (p *planRun) findings() []plans.Finding {
+	all := slices.Clone(p.looksFound)
+	for i := range p.status.VMs {
+		all = append(all, p.found[i]...)
+	}
+	if p.drill.gaveWay {
+		all = append(all, plans.Finding{Severity: plans.Info, Code: plans.CodeGaveWay, Text: p.stopWhy})
+	}
+	return all
+}
+
 func (p *planRun) whereNow() string {
 	if p.in.Operation == plans.PlannedFailover && p.in.Reverse == plans.ReverseOnCommit {
-		return "running, not replicating back until commit,"
+		return fmt.Sprintf("running, not replicating back until commit, at %s", p.in.To)
 	}
-	return "running and replicating"
+	if p.in.Operation == plans.Protect && p.in.Seed.Export != "" {
+		return fmt.Sprintf("NOT PROTECTED YET, where first copies were written to %s: carry them to %s, then lifeboat protect with --seed media --import FOLDER", p.in.Seed.Export, p.in.To)
+	}
+	if bare := p.unprotected(); len(bare) > 0 {
+		return fmt.Sprintf("running at %s; NOT replicating: %s", p.place(), p.some(bare))
+	}
+	return fmt.Sprintf(p.shape.doneWords, p.place())
+}
+
+// unprotected are the VMs that are done and not replicated.
+func (p *planRun) unprotected() []string {
+	var labels []string
+	for _, f := range p.status.Findings {
+		if f.Code == plans.CodeUnprotected {
+			labels = append(labels, f.VM)
+		}
+	}
+	return labels
 }
 
 func (p *planRun) place() string {
@@ -136,7 +186,9 @@ func (p *planRun) endVerdict(n verdictCount) plans.Verdict {
 		return plans.VerdictRefused
 	case n.stuck > 0:
 		return plans.VerdictStuck
-	case p.stopping || n.stopped > 0:
+	case n.refused > 0 && n.changed == 0 && n.done == 0:
+		return plans.VerdictRefused
+	case p.stopping || n.stopped > 0 || n.refused > 0:
 		return plans.VerdictStopped
 	case n.unknown > 0:
 		return plans.VerdictUnknown
@@ -146,8 +198,11 @@ func (p *planRun) endVerdict(n verdictCount) plans.Verdict {
 
 // goodCopy says in words where the good copies are.
 func (p *planRun) goodCopy() string {
-	if !p.looked {
+	switch {
+	case !p.looked:
 		return "not looked yet"
+	case p.in.Operation == plans.TestFailover:
+		return fmt.Sprintf("where it was, at %s: a drill touches neither production nor replication", p.in.From)
 	}
 	var target, source, unknown []string
 	for i := range p.status.VMs {
@@ -161,7 +216,7 @@ func (p *planRun) goodCopy() string {
 		}
 	}
 	if len(unknown) > 0 {
-		text := fmt.Sprintf("NOT KNOWN for %s: start neither copy by hand before you have looked at both.", some(unknown))
+		text := fmt.Sprintf("NOT KNOWN for %s: start neither copy by hand before you have looked at both.", p.some(unknown))
 		if len(target) > 0 {
 			text += fmt.Sprintf(" At %s: %s.", p.in.To, some(target))
 		}
@@ -174,9 +229,36 @@ func (p *planRun) goodCopy() string {
 	case len(target) == 0:
 		return "all at " + p.in.From
 	case len(source) == 0:
-		return fmt.Sprintf("all at %s. The copies at %s are replicas: do not start them.", p.in.To, p.in.From)
+		return fmt.Sprintf("all at %s. %s", p.in.To, p.others())
 	}
 	return fmt.Sprintf("at %s: %s. At %s: %s.", p.in.To, some(target), p.in.From, some(source))
+}
+
+// others says what the copies at the other site are: after an unplanned failover
+// they are no replicas until re-protected.
+func (p *planRun) others() string {
+	switch {
+	case p.in.Replace != "":
+		return fmt.Sprintf("First copies go to %s.", p.in.From)
+	case p.elsewhere():
+		return fmt.Sprintf("The copies at %s are OLD and left out: do not start them.", p.in.From)
+	case p.in.Operation == plans.UnplannedFailover, p.in.Operation == plans.Commit, p.in.Operation == plans.Reprotect && p.status.Verdict != plans.VerdictDone:
+		return fmt.Sprintf("The copies at %s are OLD: do not start them.", p.in.From)
+	}
+	return fmt.Sprintf("The copies at %s are replicas: do not start them.", p.in.From)
+}
+
+// elsewhere is true once VMs replicate to a third site that was kept.
+func (p *planRun) elsewhere() bool {
+	return slices.ContainsFunc(p.status.VMs, func(vm plans.VMStatus) bool { return vm.Elsewhere })
+}
+
+// some names VMs; all of a run are told in a word.
+func (p *planRun) some(names []string) string {
+	if n := len(p.status.VMs); n > 2 && len(names) == n {
+		return fmt.Sprintf("all %d VMs", n)
+	}
+	return some(names)
 }
 
 func some(names []string) string {
@@ -188,9 +270,15 @@ func some(names []string) string {
 
 // wayBack says whether Cancel is possible and what it would lose.
 func (p *planRun) wayBack() string {
-	if p.in.Operation == plans.Cancel {
-		return "run the plan again"
+	if !p.status.Ended.IsZero() && p.status.Verdict == plans.VerdictRefused {
+		return "nothing was changed, so there is nothing to take back"
 	}
+	return p.shape.wayBack(p)
+}
+
+// takesBack is the way back of an operation that cancel takes back until it is
+// final, VM by VM; final says that it is, home is the way home from there.
+func (p *planRun) takesBack(cancel, final, home string) string {
 	var gone, open []string
 	for i := range p.status.VMs {
 		vm := &p.status.VMs[i]
@@ -201,16 +289,17 @@ func (p *planRun) wayBack() string {
 			open = append(open, vm.Label)
 		}
 	}
-	home := fmt.Sprintf("lifeboat failover %s --planned --to %s", p.in.Plan, p.in.From)
 	switch {
 	case len(gone) == 0 && len(open) == 0:
 		return "nothing was changed"
 	case len(gone) == 0:
-		return fmt.Sprintf("lifeboat cancel %s takes back %s", p.in.Plan, some(open))
+		return fmt.Sprintf("%s takes back %s", cancel, p.some(open))
+	case len(open) == 0 && p.elsewhere():
+		return "changes flow to the third site, so nothing can be cancelled. The copies at " + p.in.From + " stay behind"
 	case len(open) == 0:
-		return "changes flow back already, so nothing can be cancelled. The way home: " + home
+		return final + ", so nothing can be cancelled. The way home: " + home
 	}
-	return fmt.Sprintf("lifeboat cancel %s takes back %s; for %s the way home is: %s", p.in.Plan, some(open), some(gone), home)
+	return fmt.Sprintf("%s takes back %s; for %s the way home is: %s", cancel, some(open), some(gone), home)
 }
 
 // show keeps the Web UI's picture up to date, when it has changed.

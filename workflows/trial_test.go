@@ -3,17 +3,13 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/interceptor"
-	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/testsuite"
-	"go.temporal.io/sdk/worker"
 
 	"github.com/lifeboat-dr/lifeboat/activities"
 	"github.com/lifeboat-dr/lifeboat/plans"
@@ -43,42 +39,64 @@ type trial struct {
 
 func newTrial(t *testing.T, in plans.RunInput, d desk) *trial {
 	t.Helper()
-	tr := &trial{t: t, world: newWorld(in), in: in, desk: d, every: time.Second, ticks: 2000}
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
-	tr.env = suite.NewTestWorkflowEnvironment()
-	tr.env.SetTestTimeout(30 * time.Second)
-	tr.env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{&tr.wire}})
+	w := newWorld(in)
+	tr := newTrialOver(t, in, d, map[string]any{
+		activities.AdvanceName: w.Advance, activities.CheckGateName: w.CheckGate, activities.PreflightName: w.Preflight,
+		activities.NotifyName: w.Notify, activities.SaveReportName: w.SaveReport,
+		activities.ObserveName: w.Observe, activities.WatchReturnName: w.WatchReturn, activities.MakeRoomName: w.MakeRoom,
+	})
+	tr.world = w
+	return tr
+}
+
+// newTrialOver is a trial over other activities, by their names.
+func newTrialOver(t *testing.T, in plans.RunInput, d desk, acts map[string]any) *trial {
+	t.Helper()
+	tr := &trial{t: t, in: in, desk: d, every: time.Second, ticks: 2000}
+	tr.env = testEnvironment(&tr.wire)
 	Register(tr.env)
-	for name, f := range map[string]any{
-		activities.AdvanceName: tr.world.Advance, activities.CheckGateName: tr.world.CheckGate, activities.PreflightName: tr.world.Preflight,
-		activities.NotifyName: tr.world.Notify, activities.SaveReportName: tr.world.SaveReport,
-	} {
+	for name, f := range acts {
 		tr.env.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
 	}
-	tr.env.SetStartWorkflowOptions(startOptions(in.Plan))
+	tr.env.SetStartWorkflowOptions(startOptions(in))
+	// What outlives a run is not played to its end with it.
+	tr.env.SetDetachedChildWait(false)
 	// The test server knows children only; what goes to the run itself is
-	// handed on here.
-	tr.env.OnSignalExternalWorkflow(mock.Anything, PlanRunID(in.Plan), mock.Anything, mock.Anything, mock.Anything).Return(
-		func(_, _, _, name string, arg any) error { tr.env.SignalWorkflow(name, arg); return nil })
+	// handed on here, what goes to others is kept. Nobody else is there.
+	tr.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(
+		func(_, id, _, name string, arg any) error {
+			if id == RunID(in.Plan, in.Operation) {
+				tr.env.SignalWorkflow(name, arg)
+				return nil
+			}
+			if tr.world != nil {
+				tr.world.told(id, name)
+			}
+			return errNobody
+		})
 	return tr
 }
 
 // run plays the run to its end.
 func (tr *trial) run() *trial {
 	tr.t.Helper()
+	if err := tr.play(); err != nil {
+		tr.t.Fatalf("%v; last waiting: %.1500s", err, fmt.Sprintf("%+v", tr.last().Waiting))
+	}
+	return tr
+}
+
+// play is run for whoever has something else to say about a failure.
+func (tr *trial) play() error {
 	tr.env.RegisterDelayedCallback(func() { tr.tick(1) }, tr.every)
 	tr.env.ExecuteWorkflow(RecoveryPlanRun, PlanRunInput{Run: tr.in})
 	if !tr.env.IsWorkflowCompleted() {
-		tr.t.Fatalf("the run did not end; last picture: %+v", tr.last())
+		return errors.New("the run did not end")
 	}
 	if err := tr.env.GetWorkflowError(); err != nil {
-		tr.t.Fatalf("the run failed: %v; last waiting: %.1500s", err, fmt.Sprintf("%+v", tr.last().Waiting))
+		return fmt.Errorf("the run failed: %w", err)
 	}
-	if err := tr.env.GetWorkflowResult(&tr.result); err != nil {
-		tr.t.Fatal(err)
-	}
-	return tr
+	return tr.env.GetWorkflowResult(&tr.result)
 }
 
 func (tr *trial) tick(n int) {
@@ -151,8 +169,17 @@ func (tr *trial) report() activities.ReportIn {
 func (tr *trial) wantVerdict(want plans.Verdict) {
 	tr.t.Helper()
 	if tr.result.Verdict != want {
-		tr.t.Fatalf("the run is %s (%s), want %s; VMs %+v", tr.result.Verdict, tr.result.Summary, want, tr.report().Status.VMs)
+		tr.t.Fatalf("the run is %s (%s), want %s; VMs %s", tr.result.Verdict, tr.result.Summary, want, tr.ends())
 	}
+}
+
+// ends are the VMs' ends, in words.
+func (tr *trial) ends() string {
+	var b strings.Builder
+	for _, vm := range tr.report().Status.VMs {
+		fmt.Fprintf(&b, "\n%s: %s (%s)", vm.Label, vm.Verdict, vm.Doing)
+	}
+	return b.String()
 }
 
 // question finds what waits about a VM ("" for any step).
@@ -185,5 +212,7 @@ func once(vm string, a plans.Answer) desk {
 		return approving(n, s)
 	}
 }
+
+var errNobody = errors.New("no such workflow")
 
 var errLost = errors.New("the engine was killed")

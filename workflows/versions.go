@@ -2,5 +2,15 @@ package workflows
 
 // Changes of workflow code that running histories must survive are listed here:
 // one constant per workflow.GetVersion id, with the date and the reason, kept
-// for ever. There is none yet: no released version exists whose runs could be
-// under way.
+// for ever.
+const (
+	// retryStartsAgain (2026-11-25): a retry at a gate looks first whether the copy
+	// still runs, and starts it again where it went off meanwhile.
+	retryStartsAgain = "retry-starts-again-20261125"
+	// watchTakenBack (2026-11-25): a cancel tells the watch which VMs it took back,
+	// and no longer to end: others may still be failed over.
+	watchTakenBack = "watch-taken-back-20261125"
+	// repairsGiveWay (2026-11-25): a stage that finds a VM held tells what holds it
+	// to give way, and waits for it, before it asks a person.
+	repairsGiveWay = "repairs-give-way-20261125"
+)

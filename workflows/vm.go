@@ -13,17 +13,11 @@ import (
 
 // vmInput is what a VMOperation needs.
 type vmInput struct {
-	Run        string              `json:"run"`
-	Plan       string              `json:"plan"`
-	Operation  plans.Operation     `json:"operation"`
-	Site       string              `json:"site"` // whose queue serves its hosts
-	Reverse    plans.ReversePolicy `json:"reverse"`
-	Limits     plans.Limits        `json:"limits"`
-	Speed      float64             `json:"speed"`
-	LoseWrites bool                `json:"lose_writes,omitempty"`
-	Step       int                 `json:"step"`
-	VM         plans.RunVM         `json:"vm"`
-	Parent     string              `json:"parent"`
+	// Run is the run's input without what single VMs do not need.
+	Run    plans.RunInput `json:"run"`
+	Step   int            `json:"step"`
+	VM     plans.RunVM    `json:"vm"`
+	Parent string         `json:"parent"`
 	// Acts is false in very large runs: the journal has them, and the run's
 	// status would grow past what one message may hold.
 	Acts bool `json:"acts"`
@@ -55,18 +49,28 @@ type vmReport struct {
 	// with its gates passed (or settled).
 	Off bool `json:"off,omitempty"`
 	Up  bool `json:"up,omitempty"`
+	// Found is what the report must say of this VM beside its verdict.
+	Found []plans.Finding `json:"found,omitempty"`
 }
 
 // vmRun is one VM on its way.
 type vmRun struct {
 	in       vmInput
+	op       plans.Operation // the run's; bring-back changes the intent's
+	shape    shape
 	intent   plans.Intent
 	report   vmReport
 	upTo     plans.Phase // released so far
 	stopping bool
 	answers  []plans.Answer
 	settled  bool
-	waived   bool // the gate that holds was waived
+	// unprotected is what is in the way of the replication of a VM that is done.
+	unprotected *plans.Finding
+	waived      bool // the gate that holds was waived
+	// waiver is who waived all gates that have not passed, and why.
+	waiver string
+	// mender is who said that what held this VM was mended by hand.
+	mender string
 	// left is why this VM is left out together with one it comes after.
 	left string
 	// failedOver is true once this operation saw its own failover answered,
@@ -74,31 +78,58 @@ type vmRun struct {
 	failedOver, mayHaveStarted bool
 	// blind is since when a host cannot be seen, zero while both can.
 	blind time.Time
+	// mayHaveTest is true from when this drill may have made a test copy;
+	// gateFailed once a gate of it did not pass.
+	mayHaveTest, gateFailed bool
 }
 
 // operateVM is the workflow VMOperation.
 func operateVM(ctx workflow.Context, in vmInput) (plans.VMStatus, error) {
-	v := &vmRun{in: in, intent: plans.Intent{Operation: in.Operation, Reverse: in.Reverse, NICs: in.VM.NICs, LoseWrites: in.LoseWrites}}
+	v := &vmRun{in: in, op: in.Run.Operation, shape: shapeOf(in.Run.Operation), intent: in.Run.Intent(in.VM)}
 	v.report.Status = plans.VMStatus{ID: in.VM.ID, Label: in.VM.Label, Step: in.Step, Verdict: plans.VerdictRunning, Good: in.Good}
+	ctx = outlive(ctx, v.op, func(workflow.Context) { v.stopping = true })
 	v.listen(ctx)
-	for _, phase := range plans.Phases(in.Operation, in.Reverse) {
-		if err := v.await(ctx, phase); err != nil {
-			return v.report.Status, err
-		}
-		if v.settled {
-			break
-		}
-		if err := v.phase(ctx, phase); err != nil {
-			return v.report.Status, err
-		}
-		if v.settled {
-			break
-		}
+	if v.op == plans.TestFailover {
+		err := v.test(ctx)
+		return v.report.Status, err
+	}
+	signalOther(ctx, VMPartID(in.VM.ID, plans.TestFailover), giveWaySignal, fmt.Sprintf("%s by %s", v.op, in.Run.StartedBy))
+	if err := v.walk(ctx, v.phases()); err != nil {
+		return v.report.Status, err
 	}
 	if !v.settled {
-		v.settle(ctx, plans.VerdictDone, v.report.Status.Doing)
+		v.settle(ctx, plans.VerdictDone, v.endWords())
 	}
 	return v.report.Status, nil
+}
+
+func (v *vmRun) phases() []plans.Phase { return plans.Phases(v.op, v.in.Run.Reverse) }
+
+// walk takes the VM through phases, each when it is let into it, until the last
+// is done or the VM has settled before.
+func (v *vmRun) walk(ctx workflow.Context, phases []plans.Phase) error {
+	for _, phase := range phases {
+		if err := v.await(ctx, phase); err != nil || v.settled {
+			return err
+		}
+		if err := v.phase(ctx, phase); err != nil || v.settled {
+			return err
+		}
+	}
+	return nil
+}
+
+// endWords are what is last said of a VM that is done: what it stands at, not
+// which gate it passed.
+func (v *vmRun) endWords() string {
+	if v.op != plans.UnplannedFailover || v.report.Status.Phase != plans.PhaseGates {
+		return v.report.Status.Doing
+	}
+	words := fmt.Sprintf("runs at %s", v.in.VM.TargetHost)
+	if at := v.in.VM.Point.Time; !at.IsZero() {
+		words += " with its data of " + at.UTC().Format("2 Jan 15:04:05") + " UTC"
+	}
+	return words + "; NOT PROTECTED"
 }
 
 // listen takes signals for as long as the operation lives.
@@ -115,6 +146,10 @@ func (v *vmRun) listen(ctx workflow.Context) {
 		s.AddReceive(workflow.GetSignalChannel(ctx, answerSignal), func(c workflow.ReceiveChannel, _ bool) {
 			var a plans.Answer
 			c.Receive(ctx, &a)
+			if a.Choice == plans.ChoiceWaive {
+				v.waiver = fmt.Sprintf("waived by %s: %s", a.By, a.Reason)
+				return
+			}
 			v.answers = append(v.answers, a)
 		})
 		s.AddReceive(workflow.GetSignalChannel(ctx, stopSignal), func(c workflow.ReceiveChannel, _ bool) {
@@ -123,6 +158,10 @@ func (v *vmRun) listen(ctx workflow.Context) {
 		})
 		s.AddReceive(workflow.GetSignalChannel(ctx, leaveSignal), func(c workflow.ReceiveChannel, _ bool) {
 			c.Receive(ctx, &v.left)
+		})
+		s.AddReceive(workflow.GetSignalChannel(ctx, giveWaySignal), func(c workflow.ReceiveChannel, _ bool) {
+			c.Receive(ctx, nil)
+			v.stopping = v.stopping || v.op == plans.TestFailover
 		})
 		for {
 			s.Select(ctx)
@@ -145,7 +184,7 @@ func (v *vmRun) released(phase plans.Phase) bool {
 // order is a phase's place in the operation, -1 for none. Signals may overtake
 // one another, so only a later phase counts as news.
 func (v *vmRun) order(phase plans.Phase) int {
-	return slices.Index(plans.Phases(v.in.Operation, v.in.Reverse), phase)
+	return slices.Index(v.phases(), phase)
 }
 
 func (v *vmRun) await(ctx workflow.Context, phase plans.Phase) error {
@@ -162,20 +201,24 @@ func (v *vmRun) await(ctx workflow.Context, phase plans.Phase) error {
 }
 
 // settleLeft is for a VM that a person left out because one it comes after is
-// missing. It may be moved by then, and is off on both sides.
+// missing, or ahead of time. It may be moved by then, and is off on both sides.
 func (v *vmRun) settleLeft(ctx workflow.Context) {
 	words := v.left
-	if v.report.Status.Changed && v.in.Operation == plans.PlannedFailover {
+	switch {
+	case !v.report.Status.Changed || !v.op.Moves():
+	case v.ended(plans.PhaseMove):
 		words = fmt.Sprintf("moved to %s, not started: %s. To start it, run the plan again, or Start-VM on %s", v.in.VM.TargetHost, v.left, v.in.VM.TargetHost)
+	default:
+		words = fmt.Sprintf("stopped %s: %s. To move it after all, run the plan again", v.where(), v.left)
 	}
-	v.settle(ctx, plans.VerdictSkipped, words)
+	v.settle(ctx, v.skippedVerdict(), words)
 }
 
 // mustFinish is true for reverse replication of a VM that runs at the target:
 // stopping there would leave it unprotected for no gain. Everything else may
 // stop before it begins.
 func (v *vmRun) mustFinish(phase plans.Phase) bool {
-	return phase == plans.PhaseReverse && v.report.Up
+	return v.op == plans.PlannedFailover && phase == plans.PhaseReverse && v.report.Up
 }
 
 func (v *vmRun) settleStopped(ctx workflow.Context) {
@@ -197,11 +240,21 @@ func (v *vmRun) where() string {
 	return "before its first phase ended"
 }
 
+// ended is true when the VM is through a phase.
+func (v *vmRun) ended(phase plans.Phase) bool {
+	return slices.ContainsFunc(v.report.Status.Times, func(t plans.PhaseTime) bool { return t.Phase == phase && !t.Ended.IsZero() })
+}
+
 // settle ends the operation with a verdict.
 func (v *vmRun) settle(ctx workflow.Context, verdict plans.Verdict, words string) {
 	v.settled = true
 	v.report.Off, v.report.Up = true, true
 	v.report.Question = nil
+	if f := v.unprotected; verdict == plans.VerdictDone && f != nil {
+		found := *f
+		found.VM = v.in.VM.Label
+		v.report.Found = append(v.report.Found, found)
+	}
 	v.report.Status.Verdict, v.report.Status.Doing, v.report.Status.Remedy = verdict, words, ""
 	v.tell(ctx)
 }
@@ -229,15 +282,8 @@ func (v *vmRun) phase(ctx workflow.Context, phase plans.Phase) error {
 	}
 	last := len(v.report.Status.Times) - 1
 	v.report.Status.Times[last].Ended = workflow.Now(ctx).UTC()
-	switch phase {
-	case plans.PhaseShutdown:
-		v.report.Off = true
-	case plans.PhaseGates:
-		v.report.Up = true
-	case plans.PhaseStart:
-		v.report.Up = v.in.Operation == plans.Cancel
-	default:
-	}
+	v.report.Off = v.report.Off || phase == v.shape.off
+	v.report.Up = v.report.Up || phase == v.shape.done
 	v.tell(ctx)
 	return nil
 }
@@ -249,10 +295,11 @@ const maxRepeats = 3
 // advance repeats look, decide, act until the phase is done.
 func (v *vmRun) advance(ctx workflow.Context, phase plans.Phase) error {
 	v.intent.UpTo = phase
-	if v.intent.Operation == plans.PlannedFailover && v.order(phase) >= v.order(plans.PhaseStart) {
+	if v.intent.Operation.Moves() && v.order(phase) >= v.order(plans.PhaseStart) {
 		v.mayHaveStarted = true
 	}
-	began := workflow.Now(ctx)
+	v.mayHaveTest = v.mayHaveTest || v.op == plans.TestFailover && phase == plans.PhaseTest
+	waits := newPatience(ctx)
 	done := 0
 	for !v.settled {
 		out, err := v.step(ctx)
@@ -265,6 +312,7 @@ func (v *vmRun) advance(ctx workflow.Context, phase plans.Phase) error {
 		}
 		switch d.Kind {
 		case plans.Done:
+			v.reached(phase)
 			v.note(ctx, d)
 			return nil
 		case plans.Act:
@@ -274,9 +322,9 @@ func (v *vmRun) advance(ctx workflow.Context, phase plans.Phase) error {
 				err, done = v.hold(ctx, phase, d), 0
 			}
 		case plans.Wait:
-			err = v.wait(ctx, phase, d, &began)
+			err = v.wait(ctx, phase, d, &waits)
 		default:
-			err, began = v.hold(ctx, phase, d), workflow.Now(ctx)
+			err, waits = v.hold(ctx, phase, d), newPatience(ctx)
 		}
 		if err != nil {
 			return err
@@ -288,20 +336,40 @@ func (v *vmRun) advance(ctx workflow.Context, phase plans.Phase) error {
 	return nil
 }
 
-// step runs the activity Advance once.
+// reached keeps what the end of a phase proves.
+func (v *vmRun) reached(phase plans.Phase) {
+	if phase == plans.PhaseMove && v.op == plans.UnplannedFailover && !v.intent.Accept || phase == plans.PhaseTest {
+		v.report.Status.Point = v.in.VM.Point
+	}
+	v.report.Status.Progress = nil
+}
+
+// step runs the activity Advance once; when somebody says that the VM was
+// mended by hand, it is looked at first, and nothing is done about it.
 func (v *vmRun) step(ctx workflow.Context) (activities.AdvanceOut, error) {
 	var out activities.AdvanceOut
 	v.intent.NeverStarted = v.failedOver && !v.mayHaveStarted
-	within := v.in.Limits.ShutdownWithin.D()
+	run := v.in.Run
+	in := activities.AdvanceIn{
+		Run: run.RunID, Plan: run.Plan, VM: v.in.VM, Intent: v.intent, TestVM: v.report.Status.TestVM,
+		ShutdownWithin: scaled(run.Limits.ShutdownWithin.D(), run.Speed), Now: workflow.Now(ctx).UTC(),
+	}
+	name, limit := activities.AdvanceName, actLimit
+	if v.mender != "" {
+		name, limit = activities.ObserveName, readLimit
+	}
 	err := workflow.ExecuteActivity(
-		hostWork(ctx, v.in.Site, fmt.Sprintf("%s: %s", v.in.VM.Label, v.intent.UpTo), actLimit),
-		activities.AdvanceName, activities.AdvanceIn{
-			Run: v.in.Run, Plan: v.in.Plan, VM: v.in.VM, Intent: v.intent, ShutdownWithin: scaled(within, v.in.Speed),
-		}).Get(ctx, &out)
+		hostWork(ctx, run.To, fmt.Sprintf("%s: %s", v.in.VM.Label, v.intent.UpTo), limit), name, in).Get(ctx, &out)
 	if err != nil {
 		return out, err
 	}
+	if v.mender != "" {
+		out.Decision = v.mended(out.Decision)
+	}
 	v.prove(out.Decision)
+	if out.Decision.SourceSeen {
+		v.intent.SourceBack = out.Decision.SourceOpen
+	}
 	if out.Act != nil {
 		v.record(ctx, out)
 	}
@@ -312,6 +380,13 @@ func (v *vmRun) step(ctx workflow.Context) (activities.AdvanceOut, error) {
 // answer got lost is not forgotten.
 func (v *vmRun) prove(d plans.Decision) {
 	s := &v.report.Status
+	if v.op == plans.TestFailover {
+		v.proveTest(d)
+		return
+	}
+	if d.Kind == plans.Done {
+		v.unprotected, s.Elsewhere = d.Unprotected, d.Elsewhere
+	}
 	s.Changed = s.Changed || d.Changed
 	s.Irreversible = s.Irreversible || d.NoWayBack
 	if d.Good != "" || d.Kind == plans.UnknownPair && !d.Unseen {
@@ -329,10 +404,12 @@ func (v *vmRun) record(ctx workflow.Context, out activities.AdvanceOut) {
 	switch out.Act.Outcome {
 	case "moved", "expired", "not-sent":
 	default:
-		if out.Act.Verb != plans.VerbSetNetwork {
+		if out.Act.Verb != plans.VerbSetNetwork && out.Act.Verb != plans.VerbSetTestNetwork {
 			s.Changed = true
 		}
-		s.Irreversible = s.Irreversible || out.Decision.Irreversible
+		// Giving a failover up loses what was written there, and leaves the way
+		// back from the next one open.
+		s.Irreversible = s.Irreversible || out.Decision.Irreversible && out.Act.Verb != plans.VerbStopFailover
 		if out.Act.Verb == plans.VerbStartFailover && out.Act.Outcome == "done" {
 			v.failedOver = true
 		}
@@ -352,16 +429,66 @@ func (v *vmRun) note(ctx workflow.Context, d plans.Decision) {
 	}
 }
 
-// wait looks again after a while; too long a wait is for a person.
-func (v *vmRun) wait(ctx workflow.Context, phase plans.Phase, d plans.Decision, began *time.Time) error {
+// patience is what a wait remembers: when it began, and when something moved
+// last.
+type patience struct {
+	began, moved time.Time
+	seen         plans.SyncProgress
+}
+
+func newPatience(ctx workflow.Context) patience {
+	now := workflow.Now(ctx)
+	return patience{began: now, moved: now, seen: plans.SyncProgress{Percent: -1}}
+}
+
+// over is true when nothing has moved for too long.
+func (p patience) over(now time.Time, speed float64) bool {
+	return now.Sub(p.moved) > scaled(waitLimit, speed)
+}
+
+// pause is how long to wait before the next look.
+func (p patience) pause(now time.Time, speed float64, most time.Duration) time.Duration {
+	return rhythm(now.Sub(p.began), scaled(pollEvery, speed), most)
+}
+
+// tooLong makes a wait that was over a person's matter.
+func tooLong(d plans.Decision) plans.Decision {
+	d.Kind, d.Why = plans.Refuse, "this takes longer than it should: "+d.Why
+	return d
+}
+
+// wait looks again after a while. Too long a wait in which nothing moves is for
+// a person.
+func (v *vmRun) wait(ctx workflow.Context, phase plans.Phase, d plans.Decision, p *patience) error {
+	now := workflow.Now(ctx)
+	v.progress(ctx, d.Progress)
 	v.note(ctx, d)
-	waited := workflow.Now(ctx).Sub(*began)
-	if waited > scaled(waitLimit, v.in.Speed) {
-		d.Kind, d.Remedy = plans.Refuse, "look at the VM on its host, then retry"
-		d.Why = "this takes longer than it should: " + d.Why
-		*began = workflow.Now(ctx)
+	most := pollMost
+	if d.Progress != nil {
+		most = max(syncMost, now.Sub(p.began)/100)
+		if d.Progress.Percent != p.seen.Percent || d.Progress.Done != p.seen.Done {
+			p.moved, p.seen = now, *d.Progress
+		}
+	}
+	if d.Due > 0 {
+		p.moved = now // its moment is set: until then nobody needs to look
+	}
+	if p.over(now, v.in.Run.Speed) {
+		d = tooLong(d)
+		d.Remedy = "look at the VM on its host, then retry"
+		*p = newPatience(ctx)
 		return v.hold(ctx, phase, d)
 	}
-	_, err := workflow.AwaitWithTimeout(ctx, rhythm(waited, scaled(pollEvery, v.in.Speed), pollMost), func() bool { return v.stopping })
+	_, err := workflow.AwaitWithTimeout(ctx, p.pause(now, v.in.Run.Speed, most), func() bool { return v.stopping })
 	return err
+}
+
+// progress shows how far something long has come, when it has moved.
+func (v *vmRun) progress(ctx workflow.Context, p *plans.SyncProgress) {
+	old := v.report.Status.Progress
+	if p == nil || old != nil && *old == *p {
+		return
+	}
+	v.report.Status.Progress = p
+	v.tell(ctx)
 }

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -13,6 +14,10 @@ import (
 // operation looks again by itself and goes on once the host is back; the
 // question stays one and the same meanwhile.
 func (v *vmRun) hold(ctx workflow.Context, phase plans.Phase, d plans.Decision) error {
+	if v.op == plans.TestFailover {
+		v.settleTest(ctx, d)
+		return nil
+	}
 	now := workflow.Now(ctx).UTC()
 	since := now
 	if d.Unseen {
@@ -23,7 +28,9 @@ func (v *vmRun) hold(ctx workflow.Context, phase plans.Phase, d plans.Decision) 
 		d.Why = fmt.Sprintf("since %s UTC: %s", since.Format("2 Jan 15:04"), d.Why)
 	}
 	v.ask(ctx, phase, d, since)
-	ready := func() bool { return len(v.answers) > 0 || v.stopping }
+	ready := func() bool {
+		return len(v.answers) > 0 || v.stopping || phase == plans.PhaseGates && v.waiver != ""
+	}
 	if d.Unseen {
 		if _, err := workflow.AwaitWithTimeout(ctx, rhythm(now.Sub(since), unseenEvery, unseenMost), ready); err != nil {
 			return err
@@ -48,12 +55,9 @@ func (v *vmRun) hold(ctx workflow.Context, phase plans.Phase, d plans.Decision) 
 // ask puts the question, and tells when it is another one than before.
 func (v *vmRun) ask(ctx workflow.Context, phase plans.Phase, d plans.Decision, since time.Time) {
 	s := &v.report.Status
-	q := plans.Question{VM: s.Label, VMID: s.ID, Text: d.Why, Since: since, Choices: v.choices(phase), SafeToWait: v.safeToWait(d)}
-	if d.Remedy != "" {
-		q.Text += ". Do: " + d.Remedy
-	}
+	q := plans.Question{VM: s.Label, VMID: s.ID, Text: whyAndRemedy(d), Since: since, Choices: v.choices(phase, d), SafeToWait: v.safeToWait(d)}
 	if v.pastBringBack() {
-		q.Text += fmt.Sprintf(". To give up what was written at %s: stop the run, then lifeboat cancel %s --lose-writes", v.in.VM.TargetHost, v.in.Plan)
+		q.Text += fmt.Sprintf(". To give up what was written at %s: stop the run, then lifeboat cancel %s --lose-writes", v.in.VM.TargetHost, v.in.Run.Plan)
 	}
 	s.Verdict, s.Doing, s.Remedy = plans.VerdictHeld, d.Why, d.Remedy
 	if old := v.report.Question; old != nil && old.Text == q.Text && old.Since.Equal(since) {
@@ -78,26 +82,52 @@ func (v *vmRun) goOn() {
 	v.report.Status.Verdict, v.report.Status.Remedy = plans.VerdictRunning, ""
 }
 
-func (v *vmRun) choices(phase plans.Phase) []plans.Choice {
+// choices are the answers that fit: the table's own offer among them.
+func (v *vmRun) choices(phase plans.Phase, d plans.Decision) []plans.Choice {
 	c := []plans.Choice{plans.ChoiceRetry}
 	if phase == plans.PhaseShutdown && !v.intent.TurnOff {
 		c = append(c, plans.ChoiceTurnOff)
 	}
+	for _, offer := range d.Offer {
+		if !slices.Contains(c, offer) {
+			c = append(c, offer)
+		}
+	}
 	c = append(c, plans.ChoiceSkip)
-	if v.intent.Operation == plans.PlannedFailover && v.report.Status.Changed && !v.report.Status.Irreversible && !v.mayHaveStarted {
+	switch {
+	case phase == plans.PhaseGates:
+		c = append(c, plans.ChoiceWaive)
+	case !d.Unseen:
+		c = append(c, plans.ChoiceResolved)
+	}
+	if v.mayBringBack() {
 		c = append(c, plans.ChoiceBringBack)
 	}
 	return c
+}
+
+// mayBringBack is true while taking the VM back loses nothing: the copy at the
+// target was not started. After an unplanned failover that is so only when this
+// operation failed it over itself.
+func (v *vmRun) mayBringBack() bool {
+	s := &v.report.Status
+	if !s.Changed || s.Irreversible || v.mayHaveStarted {
+		return false
+	}
+	return v.intent.Operation == plans.PlannedFailover || v.intent.Operation == plans.UnplannedFailover && v.failedOver
 }
 
 // pastBringBack is true for a VM that may have run at the target: taking it
 // back loses what was written there, which an answer to a held VM must not do
 // in passing.
 func (v *vmRun) pastBringBack() bool {
-	return v.intent.Operation == plans.PlannedFailover && v.mayHaveStarted && !v.report.Status.Irreversible
+	return v.intent.Operation.Moves() && v.mayHaveStarted && !v.report.Status.Irreversible
 }
 
 func (v *vmRun) safeToWait(d plans.Decision) string {
+	if v.op == plans.TestFailover {
+		return fmt.Sprintf("Waiting costs nothing: production goes on at %s, and the test copy is removed in the end.", v.in.VM.SourceHost)
+	}
 	good := d.Good
 	if d.Unseen {
 		good = v.report.Status.Good // as last seen
@@ -116,22 +146,59 @@ func (v *vmRun) follow(ctx workflow.Context, phase plans.Phase, a plans.Answer) 
 	switch a.Choice {
 	case plans.ChoiceTurnOff:
 		v.intent.TurnOff = true
+	case plans.ChoiceAccept:
+		v.intent.Accept = true
+	case plans.ChoiceDisconnect:
+		v.intent.Fence = plans.FenceDisconnect
+	case plans.ChoiceResolved:
+		v.mender = a.By
 	case plans.ChoiceSkip:
 		if phase == plans.PhaseGates {
 			// The VM runs: only the gate is waived, and the VM goes on to be
 			// protected.
 			v.waived, v.report.Status.Doing = true, fmt.Sprintf("gate waived by %s: %s", a.By, a.Reason)
+			v.find(plans.Warning, "gate-waived", v.report.Status.Doing)
 			break
 		}
 		v.settle(ctx, v.skippedVerdict(), fmt.Sprintf("left out by %s: %s", a.By, a.Reason))
 	case plans.ChoiceBringBack:
 		return v.bringBack(ctx, a)
 	default: // retry: look again
+		v.mender = ""
+		if phase == plans.PhaseGates && v.op.Moves() && workflow.GetVersion(ctx, retryStartsAgain, workflow.DefaultVersion, 1) == 1 {
+			// A gate cannot pass in a copy that went off meanwhile.
+			return v.advance(ctx, plans.PhaseStart)
+		}
 	}
 	if !v.settled {
 		v.tell(ctx)
 	}
 	return nil
+}
+
+// mended judges a look after somebody said that the VM was mended by hand: only
+// a VM that is where the phase ends goes on.
+func (v *vmRun) mended(d plans.Decision) plans.Decision {
+	switch {
+	case d.Unseen:
+		return d // it is looked at again, and judged then
+	case d.Kind == plans.Done:
+		d.Why = fmt.Sprintf("mended by hand by %s: %s", v.mender, d.Why)
+		v.find(plans.Info, "mended-by-hand", d.Why)
+	default:
+		if d.Kind != plans.UnknownPair {
+			d.Kind = plans.Refuse
+		}
+		d.Why = "not resolved yet: " + d.Why
+		d.Remedy = orWords(d.Remedy, "mend it and answer resolved again; or retry, which lets the run do it")
+	}
+	v.mender = ""
+	return d
+}
+
+// find keeps what the report must say of this VM beside its verdict.
+func (v *vmRun) find(severity plans.Severity, code, text string) {
+	v.report.Found = append(v.report.Found, plans.Finding{Severity: severity, Code: code, VM: v.in.VM.Label, Text: text})
 }
 
 // skippedVerdict: a VM that was changed and not finished needs somebody.

@@ -2,10 +2,15 @@ package workflows
 
 import (
 	"encoding/json"
+	"io"
+	"log/slog"
 	"sync"
 	"time"
 
 	"go.temporal.io/sdk/interceptor"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 )
 
@@ -110,4 +115,15 @@ func (o *outbound) SignalChildWorkflow(ctx workflow.Context, id, name string, ar
 func (o *outbound) NewTimerWithOptions(ctx workflow.Context, d time.Duration, options workflow.TimerOptions) workflow.Future {
 	o.wire.count(own(ctx), timerEvents)
 	return o.Next.NewTimerWithOptions(ctx, d, options)
+}
+
+// testEnvironment is a quiet one. Its bounds in real time are for what hangs:
+// a machine that does other work too may stand still for seconds.
+func testEnvironment(interceptors ...interceptor.WorkerInterceptor) *testsuite.TestWorkflowEnvironment {
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.NewTextHandler(io.Discard, nil))))
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(5 * time.Minute)
+	env.SetWorkerOptions(worker.Options{Interceptors: interceptors, DeadlockDetectionTimeout: time.Minute})
+	return env
 }

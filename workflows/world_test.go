@@ -22,6 +22,14 @@ type world struct {
 	notes   []string
 	asked   map[string]int // gates, by VM and text
 	reports []activities.ReportIn
+	// watches are the looks at a lost site, by the number of copies judged.
+	watches []int
+	signals []string // "id signal", to workflows that are not there
+	// ours is what the journal knows: failovers and test copies that were
+	// asked for here, by VM id and side.
+	ours map[string]bool
+	// residents are VMs that live at the target, by id.
+	residents map[string]*plans.Copy
 
 	// before is asked before an act is done; a non-nil answer stands in for it.
 	before func(in activities.AdvanceIn, d plans.Decision) (*activities.AdvanceOut, error)
@@ -37,13 +45,13 @@ type world struct {
 }
 
 func newWorld(in plans.RunInput) *world {
-	w := &world{pairs: map[string]*plans.Pair{}, labels: map[string]string{}, asked: map[string]int{}, running: map[string]int{}, most: map[string]int{}}
+	w := &world{pairs: map[string]*plans.Pair{}, labels: map[string]string{}, asked: map[string]int{}, ours: map[string]bool{}, residents: map[string]*plans.Copy{}, running: map[string]int{}, most: map[string]int{}}
 	for _, vm := range in.VMs() {
 		w.labels[vm.ID] = vm.Label
 		w.pairs[vm.ID] = &plans.Pair{ID: vm.ID,
-			Source: plans.Copy{Host: vm.SourceHost, Reached: true, Exists: true, VM: vm.ID, Power: "Running", Mode: "Primary", State: "Replicating"},
+			Source: plans.Copy{Host: vm.SourceHost, Reached: true, Exists: true, VM: vm.ID, Power: "Running", Mode: "Primary", State: "Replicating", AutoStart: "StartIfRunning"},
 			Target: plans.Copy{Host: vm.TargetHost, Reached: true, Exists: true, VM: vm.ID, Power: "Off", Mode: "Replica", State: "Replicating",
-				Adapters: []plans.Adapter{{Name: "Network Adapter"}}},
+				Adapters: []plans.Adapter{{Name: "Network Adapter"}}, AutoStart: "StartIfRunning"},
 		}
 	}
 	return w
@@ -76,10 +84,7 @@ func (w *world) Advance(_ context.Context, in activities.AdvanceIn) (activities.
 	if w.looked != nil {
 		w.looked(in)
 	}
-	w.mu.Lock()
-	pair := *w.pairs[in.VM.ID]
-	w.mu.Unlock()
-	d := plans.Next(in.Intent, pair.Source, pair.Target)
+	d := w.decide(in)
 	if d.Kind != plans.Act {
 		return activities.AdvanceOut{Decision: d}, nil
 	}
@@ -101,42 +106,144 @@ func (w *world) Advance(_ context.Context, in activities.AdvanceIn) (activities.
 	return activities.AdvanceOut{Decision: d, Act: &plans.ActRecord{Request: "r", Host: host, Verb: d.Verb, Outcome: "done"}}, nil
 }
 
+// decide asks the table, with what the journal knows.
+func (w *world) decide(in activities.AdvanceIn) plans.Decision {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	pair := *w.pairs[in.VM.ID]
+	asked := w.ours[in.VM.ID+string(in.Intent.Operation)]
+	in.Intent.Ours = asked
+	if in.Intent.Operation == plans.TestFailover && pair.Target.TestVM == "" && in.TestVM == "" {
+		in.Intent.Ours = false // asked for, and not seen yet
+	}
+	d := plans.Next(in.Intent, pair.Source, pair.Target)
+	d.AskedTest = asked && in.Intent.Operation == plans.TestFailover
+	return d
+}
+
+func (w *world) Observe(_ context.Context, in activities.AdvanceIn) (activities.AdvanceOut, error) {
+	return activities.AdvanceOut{Decision: w.decide(in)}, nil
+}
+
 // apply does what the documentation says of the verb.
 func (w *world) apply(in activities.AdvanceIn, d plans.Decision) (host string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.pairs[in.VM.ID]
-	side := &p.Target
+	side, other := &p.Target, &p.Source
 	if d.Side == plans.Source {
-		side = &p.Source
+		side, other = &p.Source, &p.Target
 	}
 	w.effects = append(w.effects, fmt.Sprintf("%s %s@%s", in.VM.Label, d.Verb, side.Host))
 	switch d.Verb {
 	case plans.VerbShutDown, plans.VerbTurnOff:
 		side.Power = "Off"
+	case plans.VerbAutoStart:
+		side.AutoStart = d.AutoStart
+	case plans.VerbNoAutoStart:
+		side.AutoStart = "Nothing"
+	case plans.VerbDisconnect:
+		for i := range side.Adapters {
+			side.Adapters[i].Switch, side.Adapters[i].Connected = "", false
+		}
 	case plans.VerbStart:
+		if d.Side == plans.Test {
+			p.Target.Test.Power = "Running"
+			break
+		}
 		side.Power = "Running"
 	case plans.VerbPrepareFailover:
 		side.State = "PreparedForFailover"
 	case plans.VerbStartFailover:
 		side.State, side.FailoverType = "FailedOverWaitingCompletion", "Planned"
+		if in.Intent.Operation == plans.UnplannedFailover {
+			side.FailoverType = "Regular"
+			w.ours[in.VM.ID+string(plans.UnplannedFailover)] = true
+		}
 	case plans.VerbStopFailover:
 		side.State, side.Power, side.FailoverType = "Replicating", "Off", ""
+	case plans.VerbComplete:
+		side.State = "FailedOver"
+	case plans.VerbAsReplica:
+		side.Mode, side.State = "Replica", "WaitingForInitialReplication"
 	case plans.VerbReverse:
+		prepared := p.Source.State == "PreparedForFailover"
 		side.Mode, side.State, side.FailoverType = "Primary", "Replicating", ""
-		p.Source.Mode, p.Source.State = "Replica", "Replicating"
+		if !prepared {
+			side.State = "ReadyForInitialReplication"
+			break
+		}
+		other.Mode, other.State = "Replica", "Replicating"
+	case plans.VerbStartInitial:
+		side.State, side.SyncPercent, side.InitialBytes = "InitialReplicationInProgress", 0, 1000
 	case plans.VerbSetNetwork:
 		nic := in.VM.NICs[0]
 		side.Adapters = []plans.Adapter{{Name: "Network Adapter", Switch: nic.Switch, Connected: true,
 			FailoverIP: nic.IP, FailoverMask: nic.Mask, FailoverGateway: nic.Gateway, FailoverDNS: nic.DNS}}
+	case plans.VerbSetTestNetwork:
+		side.Adapters[0].TestSwitch = in.VM.NICs[0].Switch
+	case plans.VerbStartTest:
+		side.TestVM = "test-" + in.VM.Label
+		side.Test = &plans.Copy{Host: side.Host, Reached: true, Exists: true, VM: side.TestVM, Power: "Off", Mode: "TestReplica"}
+		w.ours[in.VM.ID+string(plans.TestFailover)] = true
+	case plans.VerbStopTest:
+		side.TestVM, side.Test = "", nil
 	}
 	return side.Host
+}
+
+// WatchReturn is the activity of that name over the world's pairs.
+func (w *world) WatchReturn(ctx context.Context, in activities.WatchIn) (activities.WatchOut, error) {
+	w.mu.Lock()
+	w.watches = append(w.watches, len(in.VMs))
+	var out activities.WatchOut
+	for _, name := range in.Hosts {
+		seen := activities.HostSeen{Name: name}
+		for _, p := range w.pairs {
+			seen.Seen = seen.Seen || p.Source.Host == name && p.Source.Reached
+		}
+		out.Hosts = append(out.Hosts, seen)
+	}
+	w.mu.Unlock()
+	for _, vm := range in.VMs {
+		w.mu.Lock()
+		s, t := w.pairs[vm.VM.ID].Source, w.pairs[vm.VM.ID].Target
+		w.mu.Unlock()
+		done, err := w.Advance(ctx, activities.AdvanceIn{Run: in.Run, Plan: in.Plan, VM: vm.VM, Intent: vm.Intent})
+		if err != nil {
+			return out, err
+		}
+		out.VMs = append(out.VMs, activities.WatchedVM{ID: vm.VM.ID, Decision: done.Decision, Act: done.Act, Seen: s.Reached, At: s.At,
+			TakenOver: plans.HasTakenOver(t), Both: plans.BothRun(s, t), Over: plans.FenceIsOver(s)})
+	}
+	return out, nil
+}
+
+// MakeRoom shuts a resident down.
+func (w *world) MakeRoom(_ context.Context, in activities.RoomIn) (activities.AdvanceOut, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := w.residents[in.VM.ID]
+	d := plans.NextResident(*c)
+	if d.Kind != plans.Act {
+		return activities.AdvanceOut{Decision: d}, nil
+	}
+	w.effects = append(w.effects, fmt.Sprintf("%s %s@%s", in.VM.Label, d.Verb, c.Host))
+	c.Power = "Off"
+	return activities.AdvanceOut{Decision: d, Act: &plans.ActRecord{Request: "r", Host: c.Host, Verb: d.Verb, Outcome: "done"}}, nil
+}
+
+// told keeps a signal to a workflow that is not there.
+func (w *world) told(id, signal string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.signals = append(w.signals, id+" "+signal)
 }
 
 func (w *world) CheckGate(ctx context.Context, in activities.GateIn) (activities.GateOut, error) {
 	defer w.enter("gate")()
 	w.mu.Lock()
-	w.asked[w.labels[in.VM]+" "+in.Gate.Text]++
+	w.asked[w.label(in.VM)+" "+in.Gate.Text]++
 	gate := w.gate
 	w.mu.Unlock()
 	out := activities.GateOut{Passed: true, Detail: "accepted"}
@@ -146,7 +253,7 @@ func (w *world) CheckGate(ctx context.Context, in activities.GateIn) (activities
 	}
 	if out.Passed {
 		w.mu.Lock()
-		w.effects = append(w.effects, w.labels[in.VM]+" gate@"+in.Host)
+		w.effects = append(w.effects, w.label(in.VM)+" gate@"+in.Host)
 		w.mu.Unlock()
 	}
 	return out, err
@@ -171,11 +278,11 @@ func (w *world) Notify(_ context.Context, in activities.NotifyIn) error {
 	return nil
 }
 
-func (w *world) SaveReport(_ context.Context, in activities.ReportIn) error {
+func (w *world) SaveReport(_ context.Context, in activities.ReportIn) (activities.ReportOut, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reports = append(w.reports, in)
-	return nil
+	return activities.ReportOut{NotMet: plans.NotMet(plans.MakeReport(in.Status, in.Input, in.Answers, "test", true).Judgements)}, nil
 }
 
 // did are the effects of one kind, in order: "shut-down" gives the VMs.
@@ -249,4 +356,12 @@ func northwind() plans.RunInput {
 		in.Steps[i].Number = i + 1
 	}
 	return in
+}
+
+// label is a VM's label for its id, or for that of its test copy.
+func (w *world) label(id string) string {
+	if label, ok := strings.CutPrefix(id, "test-"); ok {
+		return label + "-copy"
+	}
+	return w.labels[id]
 }

@@ -45,7 +45,10 @@ func (h *Host) act(ctx context.Context, op, function, id string, args any, expec
 		if err != nil {
 			return r, unreadable(op, h.Name(), id, true, err)
 		}
-		r.Now, r.Adapters, r.AutoStart = now.View, now.Adapters, now.AutoStart
+		r.Now, r.Adapters, r.AutoStart, r.TestVM = now.View, now.Adapters, now.AutoStart, now.TestVM
+		if r.Relations, err = relationsAfter(now.Replication, id); err != nil {
+			return r, unreadable(op, h.Name(), id, true, err)
+		}
 		return r, nil
 	}
 	return r, unreadable(op, h.Name(), id, true, fmt.Errorf("unknown outcome %q", a.Outcome))
@@ -89,12 +92,37 @@ func (h *Host) PrepareFailover(ctx context.Context, id string, expect Expect, wi
 	return h.plain(ctx, "prepare-failover", "Start-LifeboatPrepare", id, expect, within, longTimeout)
 }
 
-// StartFailover fails over, on the replica, to the latest point. The VM is not
-// started, and StopFailover leads back.
+// pointArgs is the arguments of a function about one VM at one of its recovery
+// points, "" for the latest.
+type pointArgs struct {
+	VM    string `json:"VM"`
+	Point string `json:"Point"`
+}
+
+// atPoint is an act that needs the VM and a recovery point.
+func (h *Host) atPoint(ctx context.Context, op, function, id string, expect Expect, within time.Duration, point string) (ActResult, error) {
+	id, err := guid(id)
+	if err != nil {
+		return ActResult{}, err
+	}
+	if point != "" {
+		if point, err = guid(point); err != nil {
+			return ActResult{}, fmt.Errorf("%s: point: %w", op, err)
+		}
+	}
+	return h.act(ctx, op, function, id, pointArgs{id, point}, expect, within, longTimeout)
+}
+
+// StartFailover fails over, on the replica: to the latest point when point is
+// empty, else to the recovery point with that id (see Points), which must be one
+// of this VM; an old one takes as long as its undo logs need. The VM is not
+// started, and StopFailover leads back. It is refused with ErrFailedOver when
+// the VM is failed over already, whatever the point, with ErrNotFound when the VM
+// has no such point and with ErrInvalid when the point is no recovery point.
 //
-// Microsoft: Hyper-V module, Start-VMFailover.
-func (h *Host) StartFailover(ctx context.Context, id string, expect Expect, within time.Duration) (ActResult, error) {
-	return h.plain(ctx, "start-failover", "Start-LifeboatFailover", id, expect, within, longTimeout)
+// Microsoft: Hyper-V module, Start-VMFailover [-VMRecoverySnapshot].
+func (h *Host) StartFailover(ctx context.Context, id string, expect Expect, within time.Duration, point string) (ActResult, error) {
+	return h.atPoint(ctx, "start-failover", "Start-LifeboatFailover", id, expect, within, point)
 }
 
 // StopFailover takes back a preparation (on the primary) or a failover that is
@@ -104,6 +132,22 @@ func (h *Host) StartFailover(ctx context.Context, id string, expect Expect, with
 // Microsoft: Hyper-V module, Stop-VMFailover.
 func (h *Host) StopFailover(ctx context.Context, id string, expect Expect, within time.Duration) (ActResult, error) {
 	return h.plain(ctx, "stop-failover", "Stop-LifeboatFailover", id, expect, within, longTimeout)
+}
+
+// CompleteFailover commits a failover on the replica, whose VM may run: its
+// recovery points are removed, the changes merged. There is no way back.
+//
+// Microsoft: Hyper-V module, Complete-VMFailover.
+func (h *Host) CompleteFailover(ctx context.Context, id string, expect Expect, within time.Duration) (ActResult, error) {
+	return h.plain(ctx, "complete-failover", "Complete-LifeboatFailover", id, expect, within, longTimeout)
+}
+
+// Disconnect takes every adapter of the VM off its switch; the VM goes on. The
+// result tells the adapters.
+//
+// Microsoft: Hyper-V module, Disconnect-VMNetworkAdapter.
+func (h *Host) Disconnect(ctx context.Context, id string, expect Expect, within time.Duration) (ActResult, error) {
+	return h.plain(ctx, "disconnect", "Disconnect-LifeboatNetwork", id, expect, within, actTimeout)
 }
 
 // ReverseReplication makes a replica, after a failover, the primary.

@@ -75,16 +75,8 @@ func decodeCopies(data []byte) (Copies, error) {
 		}
 		seen[c.Copies[i].VM] = true
 	}
-	for i, id := range c.Missing {
-		id, err := guid(id)
-		if err != nil {
-			return Copies{}, fmt.Errorf("missing[%d]: %w", i, err)
-		}
-		if seen[id] {
-			return Copies{}, fmt.Errorf("missing[%d]: %s comes twice", i, id)
-		}
-		seen[id] = true
-		c.Missing[i] = id
+	if err := settleMissing(c.Missing, seen); err != nil {
+		return Copies{}, err
 	}
 	return c, nil
 }
@@ -112,7 +104,7 @@ func settleCopy(c *Copy) error {
 				return fmt.Errorf("relations[%d]: testVM: %w", i, err)
 			}
 		}
-		r.LastReplication = r.LastReplication.UTC()
+		r.LastReplication, r.LastApplied, r.InitialStart = r.LastReplication.UTC(), r.LastApplied.UTC(), r.InitialStart.UTC()
 	}
 	for i := range c.Adapters {
 		if c.Adapters[i].IPs == nil || c.Adapters[i].FailoverDNS == nil {
@@ -122,28 +114,35 @@ func settleCopy(c *Copy) error {
 	return nil
 }
 
-func decodePoints(data []byte) ([]Point, error) {
-	var answer struct {
-		Points []Point `json:"points"`
-	}
-	if err := decodeStrict(data, &answer); err != nil {
-		return nil, err
-	}
-	if answer.Points == nil {
-		return nil, errors.New("points is not a list")
-	}
-	for i := range answer.Points {
-		p := &answer.Points[i]
-		id, err := guid(p.ID)
+// settleMissing brings ids that are not on a host to one form; seen are those
+// that are.
+func settleMissing(missing []string, seen map[string]bool) error {
+	for i, id := range missing {
+		id, err := guid(id)
 		if err != nil {
-			return nil, fmt.Errorf("points[%d]: %w", i, err)
+			return fmt.Errorf("missing[%d]: %w", i, err)
 		}
-		if p.Type == "" || p.Created.IsZero() {
-			return nil, fmt.Errorf("points[%d]: type or created is missing", i)
+		if seen[id] {
+			return fmt.Errorf("missing[%d]: %s comes twice", i, id)
 		}
-		p.ID, p.Created = id, p.Created.UTC()
+		seen[id] = true
+		missing[i] = id
 	}
-	return answer.Points, nil
+	return nil
+}
+
+func decodeReplica(data []byte) (ReplicaFacts, error) {
+	var f ReplicaFacts
+	if err := decodeStrict(data, &f); err != nil {
+		return ReplicaFacts{}, err
+	}
+	if f.Entries == nil {
+		return ReplicaFacts{}, errors.New("entries is not a list")
+	}
+	if f.Enabled && f.Auth == "" {
+		return ReplicaFacts{}, errors.New("it takes replication and auth is empty")
+	}
+	return f, nil
 }
 
 func decodeLink(data []byte) error {
@@ -172,11 +171,14 @@ func decodeGuest(data []byte) (string, error) {
 	return *answer.Output, nil
 }
 
-// actAnswer is what an act answers: the view after it, and more for two acts.
+// actAnswer is what an act answers: the view after it, and more for some acts.
 type actAnswer struct {
 	View
 	Adapters  []Adapter `json:"adapters"`
 	AutoStart string    `json:"autoStart"`
+	TestVM    string    `json:"testVM"`
+	// Replication is of SetReplication.
+	Replication json.RawMessage `json:"replication"`
 }
 
 func decodeAct(data []byte) (actAnswer, error) {
@@ -186,6 +188,13 @@ func decodeAct(data []byte) (actAnswer, error) {
 	}
 	if err := a.check(); err != nil {
 		return actAnswer{}, err
+	}
+	if a.TestVM != "" {
+		id, err := guid(a.TestVM)
+		if err != nil {
+			return actAnswer{}, fmt.Errorf("testVM: %w", err)
+		}
+		a.TestVM = id
 	}
 	return a, nil
 }

@@ -110,12 +110,27 @@ type Relation struct {
 	RecoveryHistory int `json:"recoveryHistory"`
 	// LastReplication is zero when there was none.
 	LastReplication time.Time `json:"lastReplication"`
-	Auth            string    `json:"auth"` // Kerberos, Certificate
-	Thumbprint      string    `json:"thumbprint"`
-	Port            int       `json:"port"`
+	// LastApplied is when the last log that was received was applied to the
+	// replica's disks; zero when the host does not tell.
+	LastApplied time.Time `json:"lastApplied"`
+	// InitialStart is when the host begins the first copy by itself, zero for no
+	// such time.
+	InitialStart time.Time `json:"initialStart"`
+	Auth         string    `json:"auth"` // Kerberos, Certificate
+	Thumbprint   string    `json:"thumbprint"`
+	Port         int       `json:"port"`
 	// TestVM is the id of the test copy, "" when there is none.
 	TestVM     string `json:"testVM"`
 	AutoResync bool   `json:"autoResync"`
+	// InitialBytes, PendingBytes and AverageBytes are what the initial
+	// replication takes, what waits to be sent, and what a cycle sends on
+	// average; nil where the host had no figures. The primary's are the ones
+	// that mean something. A simple relation's PendingBytes is the copy's own.
+	//
+	// Microsoft: Hyper-V module, Measure-VMReplication.
+	InitialBytes *uint64 `json:"initialBytes"`
+	PendingBytes *uint64 `json:"pendingBytes"`
+	AverageBytes *uint64 `json:"averageBytes"`
 }
 
 // Adapter is a network adapter with the address that Hyper-V gives to the
@@ -134,6 +149,9 @@ type Adapter struct {
 	FailoverMask    string   `json:"failoverMask"`
 	FailoverGateway string   `json:"failoverGateway"`
 	FailoverDNS     []string `json:"failoverDNS"`
+	// TestSwitch is what the adapter of a test VM is connected to, "" nothing;
+	// see SetTestNetwork.
+	TestSwitch string `json:"testSwitch"`
 }
 
 // Point is a checkpoint of a VM; on a replica, a recovery point.
@@ -174,9 +192,14 @@ type ActResult struct {
 	// Now is the VM after the act (done) or instead of it (moved); zero when
 	// the request had expired.
 	Now View
-	// Adapters is set by SetNetwork, AutoStart by SetStartAction, when done.
+	// When done, Adapters is set by SetNetwork, SetTestNetwork and Disconnect,
+	// AutoStart by SetStartAction, and TestVM, the id of the replica's test VM, by
+	// StartTest and StopTest.
 	Adapters  []Adapter
 	AutoStart string
+	TestVM    string
+	// Relations are all relationships of the VM, read back by SetReplication.
+	Relations []Watched
 	// Took is how long the host was at it, HostTime its clock at the end.
 	Took     time.Duration
 	HostTime time.Time

@@ -1,6 +1,7 @@
 package hyperv
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ func FuzzDecodeCopies(f *testing.F) {
 	f.Add(copiesJSON("", copyJSON(vmA, "")))
 	f.Add(copiesJSON(`"`+vmB+`"`, copyJSON(vmA, `"x"`)))
 	f.Add([]byte(`{"utc":"2026-03-01T02:03:04Z","copies":null,"missing":[]}`))
+	f.Add(bytes.Replace(copiesJSON("", copyJSON(vmA, "")), []byte(`"relations":[]`), []byte(`"relations":[{"relationship":"Simple","mode":"Replica","state":"Error","initialBytes":1,"pendingBytes":0,"averageBytes":null}]`), 1))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := decodeCopies(data)
 		if err != nil {
@@ -48,16 +50,40 @@ func FuzzDecodeHost(f *testing.F) {
 }
 
 func FuzzDecodePoints(f *testing.F) {
-	f.Add([]byte(`{"points":[{"id":"` + vmA + `","name":"x","type":"Replica","created":"2026-03-01T02:03:04Z"}]}`))
+	f.Add(pointsJSON("", pointsOf(vmA, somePoint, "")))
+	f.Add(pointsJSON(`"`+vmB+`"`, pointsOf(vmA, "", `"Get-VMSnapshot: x"`)))
+	f.Add([]byte(`{"vms":null,"missing":[]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		points, err := decodePoints(data)
+		list, err := decodePoints(data)
 		if err != nil {
 			return
 		}
-		for _, p := range points {
-			if _, err := guid(p.ID); err != nil || p.Type == "" || p.Created.IsZero() {
-				t.Fatalf("believed: %+v", p)
+		seen := map[string]bool{}
+		for _, vm := range list.VMs {
+			if _, err := guid(vm.VM); err != nil || seen[vm.VM] || vm.Points == nil || vm.Problems == nil {
+				t.Fatalf("believed: %+v", vm)
 			}
+			seen[vm.VM] = true
+			for _, p := range vm.Points {
+				if _, err := guid(p.ID); err != nil || p.Type == "" || p.Created.IsZero() {
+					t.Fatalf("believed: %+v", p)
+				}
+			}
+		}
+		for _, id := range list.Missing {
+			if _, err := guid(id); err != nil || seen[id] {
+				t.Fatalf("believed: %q is missing", id)
+			}
+		}
+	})
+}
+
+func FuzzDecodeReplica(f *testing.F) {
+	f.Add([]byte(`{"enabled":true,"auth":"Kerberos","kerberosPort":80,"certificatePort":443,"thumbprint":"","anyServer":false,"storage":"D:","entries":[{"primary":"*.x","storage":"D:","trustGroup":"dr"}]}`))
+	f.Add([]byte(`{"enabled":false,"auth":"","entries":[]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if r, err := decodeReplica(data); err == nil && (r.Entries == nil || r.Enabled && r.Auth == "") {
+			t.Fatalf("believed: %+v", r)
 		}
 	})
 }
@@ -65,9 +91,12 @@ func FuzzDecodePoints(f *testing.F) {
 func FuzzDecodeAct(f *testing.F) {
 	f.Add([]byte(view))
 	f.Add([]byte(`{"power":"Off","mode":"Replica","state":"x","autoStart":"Nothing"}`))
+	f.Add([]byte(testView(vmB)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if a, err := decodeAct(data); err == nil && (a.Power == "" || a.Mode == "" || a.State == "") {
 			t.Fatalf("believed: %+v", a)
+		} else if _, bad := guid(a.TestVM); err == nil && a.TestVM != "" && bad != nil {
+			t.Fatalf("believed: a test VM %q", a.TestVM)
 		}
 	})
 }
@@ -94,6 +123,33 @@ func FuzzGUID(f *testing.F) {
 		}
 		if again, err := guid(id); err != nil || again != id || len(id) != 36 {
 			t.Fatalf("%q became %q, then %q", text, id, again)
+		}
+	})
+}
+
+func FuzzDecodeOrphans(f *testing.F) {
+	vm := `{"vm":"` + vmA + `","name":"DB","power":"Off","mode":"Replica","state":"Replicating","created":"2026-03-01T02:03:04Z","uptimeSec":0,"relations":[{"relationship":"Simple","primaryServer":"a","replicaServer":"b","currentReplicaServer":"b","allowedPrimary":"","lastReplication":null,"testVM":null}],"disks":[{"path":"D:\\x.vhdx","bytes":1}],"backups":[{"id":"` + vmB + `","created":"2026-03-01T02:03:04Z"}],"provider":"","problems":[]}`
+	f.Add([]byte(`{"utc":"2026-03-01T02:03:04Z","name":"HV","fqdn":"hv.example","vms":[` + vm + `],"entries":[{"primary":"a","storage":"D:\\R","trustGroup":"t"}],"folders":[{"path":"D:\\R\\x","kept":true,"files":1,"bytes":2,"modified":"2026-03-01T02:03:04Z"}],"problems":[]}`))
+	f.Add([]byte(`{"utc":"2026-03-01T02:03:04Z","name":"HV","fqdn":"","vms":[],"entries":[],"folders":null,"problems":[]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		o, err := decodeOrphans(data)
+		if err != nil {
+			return
+		}
+		seen := map[string]bool{}
+		for _, vm := range o.VMs {
+			if vm.Power == "" || vm.Mode == "" || vm.State == "" || seen[vm.VM] || vm.Relations == nil || vm.Problems == nil {
+				t.Fatalf("believed: %+v", vm)
+			}
+			seen[vm.VM] = true
+		}
+		for _, f := range o.Folders {
+			if f.Path == "" || f.Modified.IsZero() {
+				t.Fatalf("believed: %+v", f)
+			}
+		}
+		if o.UTC.IsZero() || o.Name == "" {
+			t.Fatalf("believed: %+v", o)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 )
@@ -53,6 +54,23 @@ type vmArgs struct {
 	VM string `json:"VM"`
 }
 
+// vmsArgs is the arguments of a function about many VMs.
+type vmsArgs struct {
+	VMs []string `json:"VMs"`
+}
+
+// manyVMs brings ids to one form and says which VMs are meant.
+func manyVMs(ids []string) (args vmsArgs, asked map[string]bool, err error) {
+	args.VMs, asked = make([]string, len(ids)), make(map[string]bool, len(ids))
+	for i, id := range ids {
+		if args.VMs[i], err = guid(id); err != nil {
+			return vmsArgs{}, nil, err
+		}
+		asked[args.VMs[i]] = true
+	}
+	return args, asked, nil
+}
+
 // Facts asks what the host is and from whom it takes replication.
 //
 // Microsoft: Hyper-V module, Get-VMHost, Get-VMReplicationServer.
@@ -73,15 +91,9 @@ func (h *Host) Facts(ctx context.Context) (facts HostFacts, err error) {
 // Microsoft: Hyper-V module, Get-VM, Get-VMReplication, Measure-VMReplication,
 // Get-VMNetworkAdapter.
 func (h *Host) Copies(ctx context.Context, ids []string) (copies Copies, err error) {
-	args := struct {
-		VMs []string `json:"VMs"`
-	}{make([]string, len(ids))}
-	asked := make(map[string]bool, len(ids))
-	for i, id := range ids {
-		if args.VMs[i], err = guid(id); err != nil {
-			return Copies{}, err
-		}
-		asked[args.VMs[i]] = true
+	args, asked, err := manyVMs(ids)
+	if err != nil {
+		return Copies{}, err
 	}
 	err = h.read(ctx, "copies", "Get-LifeboatCopies", "", args, func(b []byte) (err error) {
 		if copies, err = decodeCopies(b); err != nil {
@@ -105,7 +117,8 @@ func (h *Host) Copies(ctx context.Context, ids []string) (copies Copies, err err
 // kind of point (an older one lacks the last changes).
 func (h *Host) unseen(c Copies) error {
 	for _, copy := range c.Copies {
-		point := copy.Mode != "Replica" || !strings.HasPrefix(copy.State, "FailedOver") || copy.FailoverType != nil
+		replica := copy.Mode == "Replica" || copy.Mode == "ExtendedReplica"
+		point := !replica || !strings.HasPrefix(copy.State, "FailedOver") || copy.FailoverType != nil
 		for _, problem := range copy.Problems {
 			cmdlet, id, _ := strings.Cut(problem, ": ")
 			if cmdlet == "Get-VMReplication" || cmdlet == "Measure-VMReplication" && !point {
@@ -123,34 +136,24 @@ func (c Copies) answers(asked map[string]bool) error {
 	if len(asked) == 0 {
 		return nil
 	}
+	told := slices.Clone(c.Missing)
 	for _, copy := range c.Copies {
-		if !asked[copy.VM] {
-			return fmt.Errorf("VM %s was not asked for", copy.VM)
-		}
+		told = append(told, copy.VM)
 	}
-	for _, id := range c.Missing {
+	return answered(asked, told)
+}
+
+// answered says whether told, which holds no id twice, is just what was asked.
+func answered(asked map[string]bool, told []string) error {
+	for _, id := range told {
 		if !asked[id] {
 			return fmt.Errorf("VM %s was not asked for", id)
 		}
 	}
-	if told := len(c.Copies) + len(c.Missing); told != len(asked) {
-		return fmt.Errorf("%d VMs were asked for and %d told of", len(asked), told)
+	if len(told) != len(asked) {
+		return fmt.Errorf("%d VMs were asked for and %d told of", len(asked), len(told))
 	}
 	return nil
-}
-
-// Points asks for the checkpoints of one VM, oldest first; see Point.Recovery.
-//
-// Microsoft: Hyper-V module, Get-VMSnapshot.
-func (h *Host) Points(ctx context.Context, id string) (points []Point, err error) {
-	if id, err = guid(id); err != nil {
-		return nil, err
-	}
-	err = h.read(ctx, "points", "Get-LifeboatPoints", id, vmArgs{id}, func(b []byte) (err error) {
-		points, err = decodePoints(b)
-		return err
-	})
-	return points, err
 }
 
 // TestLink lets this host try to reach another as replication would.

@@ -3,7 +3,6 @@ package hyperv
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -51,11 +50,52 @@ func TestActsSayWhatTheyDoAndUnderWhatCondition(t *testing.T) {
 		do   func(*Host) (ActResult, error)
 		args string
 	}{
-		"Stop-LifeboatGuest":          {func(h *Host) (ActResult, error) { return h.ShutDown(ctx, id, expected, within) }, only},
-		"Stop-LifeboatPower":          {func(h *Host) (ActResult, error) { return h.TurnOff(ctx, id, expected, within) }, only},
-		"Start-LifeboatCopy":          {func(h *Host) (ActResult, error) { return h.Start(ctx, id, expected, within) }, only},
-		"Start-LifeboatPrepare":       {func(h *Host) (ActResult, error) { return h.PrepareFailover(ctx, id, expected, within) }, only},
-		"Start-LifeboatFailover":      {func(h *Host) (ActResult, error) { return h.StartFailover(ctx, id, expected, within) }, only},
+		"Stop-LifeboatGuest":    {func(h *Host) (ActResult, error) { return h.ShutDown(ctx, id, expected, within) }, only},
+		"Stop-LifeboatPower":    {func(h *Host) (ActResult, error) { return h.TurnOff(ctx, id, expected, within) }, only},
+		"Start-LifeboatCopy":    {func(h *Host) (ActResult, error) { return h.Start(ctx, id, expected, within) }, only},
+		"Start-LifeboatPrepare": {func(h *Host) (ActResult, error) { return h.PrepareFailover(ctx, id, expected, within) }, only},
+		"Start-LifeboatFailover": {
+			func(h *Host) (ActResult, error) { return h.StartFailover(ctx, id, expected, within, "") },
+			fmt.Sprintf(`{"VM":%q,"Point":""}`, vmA),
+		},
+		"Complete-LifeboatFailover":  {func(h *Host) (ActResult, error) { return h.CompleteFailover(ctx, id, expected, within) }, only},
+		"Disconnect-LifeboatNetwork": {func(h *Host) (ActResult, error) { return h.Disconnect(ctx, id, expected, within) }, only},
+		"Stop-LifeboatInitial":       {func(h *Host) (ActResult, error) { return h.StopInitial(ctx, id, expected, within) }, only},
+		"Start-LifeboatResync":       {func(h *Host) (ActResult, error) { return h.Resynchronize(ctx, id, expected, within) }, only},
+		"Resume-LifeboatExtended":    {func(h *Host) (ActResult, error) { return h.ContinueExtended(ctx, id, expected, within) }, only},
+		"Stop-LifeboatTest":          {func(h *Host) (ActResult, error) { return h.StopTest(ctx, id, expected, within) }, only},
+		"Set-LifeboatAsReplica": {
+			func(h *Host) (ActResult, error) { return h.SetAsReplica(ctx, id, expected, within, "*.x") },
+			fmt.Sprintf(`{"VM":%q,"AllowedPrimary":"*.x"}`, vmA),
+		},
+		"Enable-LifeboatAsReplica": {
+			func(h *Host) (ActResult, error) { return h.EnableAsReplica(ctx, id, expected, within, "") },
+			fmt.Sprintf(`{"VM":%q,"AllowedPrimary":""}`, vmA),
+		},
+		"Start-LifeboatInitial": {
+			func(h *Host) (ActResult, error) {
+				return h.StartInitial(ctx, id, expected, within, InitialOptions{UseBackup: true})
+			},
+			fmt.Sprintf(`{"VM":%q,"UseBackup":true,"Path":"","At":""}`, vmA),
+		},
+		"Import-LifeboatInitial": {
+			func(h *Host) (ActResult, error) { return h.ImportInitial(ctx, id, expected, within, `E:\it's $(1)`) },
+			fmt.Sprintf(`{"VM":%q,"Path":"E:\\it's $(1)"}`, vmA),
+		},
+		"Remove-LifeboatReplication": {
+			func(h *Host) (ActResult, error) { return h.RemoveReplication(ctx, id, expected, within, "Extended") },
+			fmt.Sprintf(`{"VM":%q,"Relationship":"Extended"}`, vmA),
+		},
+		"Enable-LifeboatReplication": {
+			func(h *Host) (ActResult, error) { return h.EnableReplication(ctx, id, expected, within, enable(nil)) },
+			fmt.Sprintf(`{"VM":%q,"ReplicaServer":"hv-b1.x","Port":443,"Auth":"Certificate","Thumbprint":"AB","FrequencySec":300,"RecoveryHistory":4,"VSSHours":2,"Compression":null,"ExcludedDisks":[]}`, vmA),
+		},
+		"Set-LifeboatTestNetwork": {
+			func(h *Host) (ActResult, error) {
+				return h.SetTestNetwork(ctx, id, expected, within, []TestNIC{{Switch: "Bubble"}})
+			},
+			fmt.Sprintf(`{"VM":%q,"NICs":[{"adapter":"","switch":"Bubble"}]}`, vmA),
+		},
 		"Stop-LifeboatFailover":       {func(h *Host) (ActResult, error) { return h.StopFailover(ctx, id, expected, within) }, only},
 		"Suspend-LifeboatReplication": {func(h *Host) (ActResult, error) { return h.SuspendReplication(ctx, id, expected, within) }, only},
 		"Resume-LifeboatReplication":  {func(h *Host) (ActResult, error) { return h.ResumeReplication(ctx, id, expected, within) }, only},
@@ -91,12 +131,120 @@ func TestActsSayWhatTheyDoAndUnderWhatCondition(t *testing.T) {
 	}
 }
 
+// enable is options that every host takes, changed by change.
+func enable(change func(*EnableOptions)) EnableOptions {
+	o := EnableOptions{
+		ReplicaServer: "hv-b1.x", Port: 443, Auth: "Certificate", Thumbprint: "AB", FrequencySec: 300, RecoveryHistory: 4, VSSHours: 2,
+	}
+	if change != nil {
+		change(&o)
+	}
+	return o
+}
+
+func TestWhatNoHostWouldEnableIsNotSent(t *testing.T) {
+	yes := true
+	for name, c := range map[string]struct {
+		change func(*EnableOptions)
+		bad    string
+	}{
+		"kerberos":    {func(o *EnableOptions) { o.Auth, o.Thumbprint = "Kerberos", "" }, ""},
+		"no points":   {func(o *EnableOptions) { o.RecoveryHistory, o.VSSHours = 0, 0 }, ""},
+		"compressed":  {func(o *EnableOptions) { o.Compression, o.ExcludedDisks = &yes, []string{`D:\page.vhdx`} }, ""},
+		"no server":   {func(o *EnableOptions) { o.ReplicaServer = "" }, "replica server"},
+		"port":        {func(o *EnableOptions) { o.Port = 0 }, "port"},
+		"auth":        {func(o *EnableOptions) { o.Auth = "Basic" }, "auth"},
+		"thumbprint":  {func(o *EnableOptions) { o.Thumbprint = "" }, "thumbprint"},
+		"frequency":   {func(o *EnableOptions) { o.FrequencySec = 60 }, "frequency"},
+		"history":     {func(o *EnableOptions) { o.RecoveryHistory = 25 }, "recovery points"},
+		"hours":       {func(o *EnableOptions) { o.VSSHours = 13 }, "hours"},
+		"vss, no rec": {func(o *EnableOptions) { o.RecoveryHistory = 0 }, "recovery history"},
+	} {
+		s := &scripted{answer: Answer{Outcome: OutcomeDone, Result: []byte(view)}}
+		_, err := New(s).EnableReplication(t.Context(), vmA, expected, time.Second, enable(c.change))
+		if c.bad == "" {
+			require.NoError(t, err, name)
+			require.NotContains(t, s.args(t), `"ExcludedDisks":null`)
+			continue
+		}
+		require.ErrorContains(t, err, c.bad, name)
+		require.Empty(t, s.call.Function, name)
+	}
+}
+
+func TestAPointGoesToTheHostByItsID(t *testing.T) {
+	for function, do := range map[string]func(*Host, string) (ActResult, error){
+		"Start-LifeboatFailover": func(h *Host, point string) (ActResult, error) {
+			return h.StartFailover(t.Context(), vmA, expected, time.Second, point)
+		},
+		"Start-LifeboatTest": func(h *Host, point string) (ActResult, error) {
+			return h.StartTest(t.Context(), vmA, expected, time.Second, point)
+		},
+	} {
+		s := &scripted{answer: Answer{Outcome: OutcomeDone, Result: []byte(testView(strings.ToUpper(vmB)))}}
+		_, err := do(New(s), strings.ToUpper(vmB))
+		require.NoError(t, err)
+		require.Equal(t, function, s.call.Function)
+		require.JSONEq(t, fmt.Sprintf(`{"VM":%q,"Point":%q}`, vmA, vmB), s.args(t))
+		s = &scripted{}
+		_, err = do(New(s), "latest")
+		require.ErrorContains(t, err, "point")
+		require.Empty(t, s.call.Function)
+	}
+}
+
+func testView(test string) string {
+	return fmt.Sprintf(`{"power":"Off","mode":"Replica","state":"Replicating","testVM":%q}`, test)
+}
+
+func TestATestHasACopyOfItsOwn(t *testing.T) {
+	start := func(answer string) (ActResult, error) {
+		return New(&scripted{answer: Answer{Outcome: OutcomeDone, Result: []byte(answer)}}).StartTest(t.Context(), vmA, expected, time.Second, "")
+	}
+	r, err := start(testView(strings.ToUpper(vmB)))
+	require.NoError(t, err)
+	require.Equal(t, vmB, r.TestVM)
+	for _, answer := range []string{view, strings.Replace(testView(""), `""`, "null", 1), testView("x - Test")} {
+		_, err = start(answer)
+		var e *Error
+		require.ErrorAs(t, err, &e, answer)
+		require.ErrorIs(t, err, ErrAnswer, answer)
+		require.True(t, e.Acted, "a test VM may be there")
+	}
+	moved := &scripted{answer: Answer{Outcome: OutcomeMoved, Result: []byte(view)}}
+	r, err = New(moved).StartTest(t.Context(), vmA, expected, time.Second, "")
+	require.NoError(t, err)
+	require.Equal(t, OutcomeMoved, r.Outcome)
+	gone := &scripted{answer: Answer{Outcome: OutcomeDone, Result: []byte(strings.Replace(testView(""), `""`, "null", 1))}}
+	r, err = New(gone).StopTest(t.Context(), vmA, expected, time.Second)
+	require.NoError(t, err)
+	require.Empty(t, r.TestVM)
+}
+
 func TestAnActThatIsNotSaidInFullIsNotSent(t *testing.T) {
 	for name, do := range map[string]func(*Host) (ActResult, error){
 		"id":       func(h *Host) (ActResult, error) { return h.Start(t.Context(), "sql01", expected, time.Second) },
 		"expect":   func(h *Host) (ActResult, error) { return h.Start(t.Context(), vmA, Expect{Power: "Off"}, time.Second) },
 		"deadline": func(h *Host) (ActResult, error) { return h.Start(t.Context(), vmA, expected, 0) },
 		"adapters": func(h *Host) (ActResult, error) { return h.SetNetwork(t.Context(), vmA, expected, time.Second, nil) },
+		"test adapters": func(h *Host) (ActResult, error) {
+			return h.SetTestNetwork(t.Context(), vmA, expected, time.Second, nil)
+		},
+		"test switch": func(h *Host) (ActResult, error) {
+			return h.SetTestNetwork(t.Context(), vmA, expected, time.Second, []TestNIC{{Adapter: "n"}})
+		},
+		"relationship": func(h *Host) (ActResult, error) {
+			return h.RemoveReplication(t.Context(), vmA, expected, time.Second, "")
+		},
+		"folder": func(h *Host) (ActResult, error) {
+			return h.ImportInitial(t.Context(), vmA, expected, time.Second, "")
+		},
+		"two ways": func(h *Host) (ActResult, error) {
+			return h.StartInitial(t.Context(), vmA, expected, time.Second, InitialOptions{UseBackup: true, Path: "E:"})
+		},
+		"a time and a folder": func(h *Host) (ActResult, error) {
+			return h.StartInitial(t.Context(), vmA, expected, time.Second, InitialOptions{At: time.Unix(1, 0), Path: "E:"})
+		},
 		"dns": func(h *Host) (ActResult, error) {
 			return h.SetNetwork(t.Context(), vmA, expected, time.Second, []NIC{{DNS: []string{"1", "2", "3"}}})
 		},
@@ -139,42 +287,6 @@ func TestOutcomesOfAnAct(t *testing.T) {
 	}
 }
 
-func TestRefusalsAreToldByIdAndCategory(t *testing.T) {
-	const vmms = ",Microsoft.HyperV.PowerShell.Commands."
-	for _, c := range []struct {
-		id, category string
-		want         error
-	}{
-		{"InvalidState" + vmms + "StartVMFailover", "NotSpecified", ErrWrongState},
-		{"InvalidOperation" + vmms + "SetVMReplication", "InvalidOperation", ErrNotApplicable},
-		{"InvalidParameter" + vmms + "GetVM", "InvalidArgument", ErrNotFound},
-		{"InvalidParameter" + vmms + "SetVM", "InvalidArgument", ErrInvalid},
-		{"ObjectNotFound" + vmms + "GetVM", "ObjectNotFound", ErrNotFound},
-		{"AccessDenied" + vmms + "GetVM", "PermissionDenied", ErrDenied},
-		{"OutOfMemory" + vmms + "StartVM", "NotSpecified", ErrOutOfMemory},
-		{"ObjectInUse" + vmms + "StopVM", "ResourceBusy", ErrBusy},
-		{"CommandNotFoundException", "ObjectNotFound", ErrMissing},
-		{"LifeboatAdapterNotFound", "OperationStopped", ErrNotFound},
-		{"LifeboatAdapterAmbiguous", "OperationStopped", ErrInvalid},
-		{"Whatever", "ResourceBusy", ErrBusy},
-		{"Whatever", "NotSpecified", ErrFailed},
-		{"", "", ErrFailed},
-	} {
-		s := &scripted{err: fmt.Errorf("carried: %w", &ScriptError{ID: c.id, Category: c.category, Message: "Der Vorgang …", Acted: true})}
-		_, err := New(s).Start(t.Context(), vmA, expected, time.Second)
-		require.ErrorIs(t, err, c.want, c.id)
-		var e *Error
-		require.ErrorAs(t, err, &e)
-		require.NotEmpty(t, e.Hint, c.id)
-		require.True(t, e.Acted)
-		var script *ScriptError
-		require.ErrorAs(t, err, &script)
-		for _, other := range []error{ErrNotFound, ErrBusy, ErrWrongState, ErrDenied, ErrNotApplicable, ErrOutOfMemory, ErrInvalid, ErrMissing, ErrTimeout, ErrFailed, ErrAnswer} {
-			require.Equal(t, other == c.want, errors.Is(err, other), "%s is %v", c.id, other)
-		}
-	}
-}
-
 func TestWhatWasNotSentOrNotAnsweredPassesAsItIs(t *testing.T) {
 	for _, want := range []error{&NotSentError{Host: "hv-b1", Reason: "denied"}, &NoAnswerError{Host: "hv-b1", Request: "r1"}} {
 		_, err := New(&scripted{err: want}).Start(t.Context(), vmA, expected, time.Second)
@@ -214,6 +326,11 @@ func TestCopiesTellOfEveryVMThatWasAskedFor(t *testing.T) {
 			copiesJSON("", strings.Replace(copyJSON(vmA, `"Measure-VMReplication: InvalidState,x"`), `"Replicating"`, `"FailedOverWaitingCompletion"`, 1)),
 			"Measure-VMReplication",
 		},
+		"no point at the end": {
+			[]string{vmA},
+			copiesJSON("", strings.NewReplacer(`"Replicating"`, `"FailedOver"`, `"Replica"`, `"ExtendedReplica"`).Replace(copyJSON(vmA, `"Measure-VMReplication: InvalidState,x"`))),
+			"Measure-VMReplication",
+		},
 		"no relation": {[]string{vmA}, copiesJSON("", copyJSON(vmA, `"Get-VMReplication: InvalidState,x"`)), "Get-VMReplication"},
 	} {
 		s := &scripted{answer: Answer{Outcome: OutcomeDone, Result: c.answer}}
@@ -234,14 +351,26 @@ func TestCopiesTellOfEveryVMThatWasAskedFor(t *testing.T) {
 	require.Empty(t, s.call.Function)
 }
 
-func TestReads(t *testing.T) {
-	point := fmt.Sprintf(`{"points":[{"id":%q,"name":"x","type":"AppConsistentReplica","created":"2026-03-01T02:03:04.0000000Z"}]}`, strings.ToUpper(vmA))
-	points, err := New(&scripted{answer: Answer{Outcome: OutcomeDone, Result: []byte(point)}}).Points(t.Context(), vmB)
+func TestACopyTellsItsFiguresAndItsTestNetwork(t *testing.T) {
+	relation := `{"relationship":%q,"mode":"Replica","state":"Replicating","health":"Normal","primaryServer":"a","replicaServer":"b","currentReplicaServer":"",
+"frequencySec":300,"recoveryHistory":4,"lastReplication":null,"auth":"Kerberos","thumbprint":"","port":80,"testVM":null,"autoResync":false,
+"initialBytes":%s,"pendingBytes":%s,"averageBytes":%s}`
+	both := fmt.Sprintf(relation, "Simple", "30", "20", "10") + "," + fmt.Sprintf(relation, "Extended", "null", "null", "null")
+	answer := strings.Replace(copyJSON(vmA, ""), `"relations":[]`, `"relations":[`+both+`]`, 1)
+	answer = strings.Replace(answer, `"failoverDNS":[]`, `"failoverDNS":[],"testSwitch":"Bubble"`, 1)
+	test := strings.Replace(strings.Replace(copyJSON(vmB, ""), `"Replica"`, `"TestReplica"`, 1), `"Replicating"`, `"Disabled"`, 1)
+	c, err := New(&scripted{answer: Answer{Outcome: OutcomeDone, Result: copiesJSON("", answer, test)}}).Copies(t.Context(), []string{vmA, vmB})
 	require.NoError(t, err)
-	require.Equal(t, vmA, points[0].ID)
-	require.True(t, points[0].Recovery())
-	require.False(t, Point{Type: "Standard"}.Recovery())
+	simple, extended := c.Copies[0].Relations[0], c.Copies[0].Relations[1]
+	require.Equal(t, []uint64{30, 20, 10}, []uint64{*simple.InitialBytes, *simple.PendingBytes, *simple.AverageBytes})
+	require.Nil(t, extended.InitialBytes)
+	require.Nil(t, extended.PendingBytes)
+	require.Nil(t, extended.AverageBytes)
+	require.Equal(t, "Bubble", c.Copies[0].Adapters[0].TestSwitch)
+	require.Equal(t, "TestReplica", c.Copies[1].Mode)
+}
 
+func TestReads(t *testing.T) {
 	guard, err := New(&scripted{answer: Answer{Outcome: OutcomeDone, Result: []byte(view)}}).Guard(t.Context(), vmA)
 	require.NoError(t, err)
 	require.Equal(t, "FailedOverWaitingCompletion", guard.State)

@@ -21,7 +21,12 @@ var (
 	ErrInvalid       = errors.New("a value was refused")
 	ErrMissing       = errors.New("a command is missing on the host")
 	ErrTimeout       = errors.New("the host gave up waiting")
+	ErrFailedOver    = errors.New("failed over already")
+	ErrTestExists    = errors.New("has a test copy already")
+	ErrExtended      = errors.New("still extends to a third host")
+	ErrUnreachable   = errors.New("another host was not reached")
 	ErrFailed        = errors.New("the operation failed")
+	ErrNotMarked     = errors.New("is no VM of a self-test")
 	// ErrAnswer says that the answer was not what was agreed. What the host
 	// did is unknown: look at it.
 	ErrAnswer = errors.New("the answer cannot be read")
@@ -76,6 +81,24 @@ var kinds = map[string]error{
 	"CommandNotFoundException": ErrMissing,
 	"LifeboatAdapterNotFound":  ErrNotFound,
 	"LifeboatAdapterAmbiguous": ErrInvalid,
+	"LifeboatPointNotFound":    ErrNotFound,
+	"LifeboatPointNotRecovery": ErrInvalid,
+	"LifeboatFailedOver":       ErrFailedOver,
+	"LifeboatTestExists":       ErrTestExists,
+	"LifeboatTestNotFound":     ErrNotFound,
+	"LifeboatExtendedExists":   ErrExtended,
+	"LifeboatRelationNotFound": ErrNotFound,
+	"LifeboatRelationMoved":    ErrWrongState,
+	"LifeboatDiskNotFound":     ErrNotFound,
+	"LifeboatFilesInUse":       ErrBusy,
+	"LifeboatPlaceTaken":       ErrBusy,
+	"LifeboatNotInQuarantine":  ErrInvalid,
+	"LifeboatNotATestVM":       ErrNotApplicable,
+	"LifeboatVMNotFound":       ErrNotFound,
+	"LifeboatWMIRefused":       ErrWrongState,
+	"LifeboatNameTaken":        ErrInvalid,
+	"LifeboatNotMarked":        ErrNotMarked,
+	"LifeboatNotAtRest":        ErrWrongState,
 }
 
 var categories = map[string]error{
@@ -86,6 +109,8 @@ var categories = map[string]error{
 	"ResourceBusy":        ErrBusy,
 	"OperationTimeout":    ErrTimeout,
 	"InvalidArgument":     ErrInvalid,
+	"ConnectionError":     ErrUnreachable,
+	"ResourceUnavailable": ErrUnreachable,
 	"NotInstalled":        ErrMissing,
 }
 
@@ -99,7 +124,12 @@ var hints = map[error]string{
 	ErrInvalid:       "compare the plan's networks, adapters and certificates with the host",
 	ErrMissing:       "install the Hyper-V PowerShell module on this host",
 	ErrTimeout:       "look at the VM: the operation may still be under way",
+	ErrFailedOver:    "stop the failover before another point is chosen: what was written since is lost then",
+	ErrTestExists:    "clean up the test copy that is there, then test again",
+	ErrExtended:      "end the extended replication first, or continue with it instead",
+	ErrUnreachable:   "lifeboat check tests name, port, certificate and authorization between the two hosts",
 	ErrFailed:        "see the host's Hyper-V-VMMS Admin event log",
+	ErrNotMarked:     "it is left alone: only a VM with the self-test's mark in its notes is removed",
 	ErrAnswer:        "look at the VM before anything is repeated",
 }
 
@@ -107,7 +137,44 @@ var hints = map[error]string{
 var codeHints = map[string]string{
 	"LifeboatAdapterNotFound":  "the VM has no adapter of that name: correct adapter in the configuration",
 	"LifeboatAdapterAmbiguous": "several adapters fit: name the adapter in the configuration, each name once",
+	"LifeboatPointNotFound":    "the recovery point is gone or belongs to another VM: choose one that the replica has now",
+	"LifeboatPointNotRecovery": "that checkpoint is no recovery point: choose one of type Replica, AppConsistentReplica or SyncedReplica",
+	"LifeboatTestNotFound":     "there is no test copy to clean up: nothing was changed",
+	"LifeboatRelationNotFound": "the VM has no such replication on this host: nothing was changed",
+	"LifeboatRelationMoved":    "that replication has changed since it was looked at: nothing was changed",
+	"LifeboatDiskNotFound":     "a disk is gone or has moved since it was looked at: nothing was changed",
+	"LifeboatNameTaken":        "a VM of that name is there: self-test again, it takes another name",
+	"LifeboatEntryDiffers":     "use the trust group of the entry that is there, or remove the entry first",
 }
+
+// opHints say more than the sentinel where the operation does. What the other
+// host refuses (no authorization entry, a name that is not resolved, a closed
+// port) comes back under one id and is told apart by its message alone, so the
+// hint names them all.
+//
+// Microsoft: Hyper-V module, Test-VMReplicationConnection,
+// New-VMReplicationAuthorizationEntry.
+var opHints = map[string]map[error]string{
+	"start-failover":      {ErrWrongState: "the replica must be off and have been replicated to once; resume it where it is in error"},
+	"start-test":          {ErrWrongState: "wait until a resynchronization of the replica has ended, then test"},
+	"complete-failover":   {ErrWrongState: "look at the VM: it is committed already, or was not failed over"},
+	"resynchronize":       {ErrWrongState: "suspend replication first where it is Replicating"},
+	"continue-extended":   {ErrWrongState: "fail over to this copy first, and see that it extends to a third host"},
+	"set-as-replica":      {ErrWrongState: "shut the VM down first", ErrFailed: admit, ErrDenied: admit, ErrInvalid: admit},
+	"enable-as-replica":   {ErrWrongState: "shut the VM down first", ErrFailed: admit, ErrDenied: admit, ErrInvalid: admit},
+	"enable-replication":  {ErrFailed: reach, ErrDenied: reach, ErrNotApplicable: "it replicates already, or is part of a chain: look at its relations"},
+	"start-initial":       {ErrFailed: reach, ErrDenied: reach},
+	"prepare-failover":    {ErrFailed: reach, ErrDenied: reach},
+	"reverse-replication": {ErrFailed: reach, ErrDenied: reach, ErrWrongState: "end an extended replication of this copy first, and see that the old primary is prepared or made a replica"},
+	"set-replication":     {ErrFailed: reach, ErrDenied: reach, ErrNotApplicable: "settings belong to the side that sends: look at the VM's replication mode"},
+	"resume-leg":          {ErrFailed: reach, ErrDenied: reach},
+	"test-link":           {ErrFailed: reach, ErrDenied: reach},
+}
+
+const (
+	admit = "see that this host takes replication and that an authorization entry lets the new primary in"
+	reach = "see that the other host's name resolves, its port is open, its certificate is valid, and an authorization entry there lets this host in"
+)
 
 // classify reads an error id and a category.
 func classify(id, category string) (code string, kind error) {
@@ -134,6 +201,9 @@ func refusal(op, host, vm string, err error) error {
 	}
 	code, kind := classify(script.ID, script.Category)
 	hint := codeHints[code]
+	if hint == "" {
+		hint = opHints[op][kind]
+	}
 	if hint == "" {
 		hint = hints[kind]
 	}

@@ -31,7 +31,8 @@ type Call struct {
 	// Args becomes one JSON object, whose members are splatted.
 	Args any
 	Lane Lane
-	// Guard is set for every change: compare and act.
+	// Guard is set for every change of a VM: compare and act. A change of the
+	// host itself has none.
 	Guard *Guard
 	// Timeout bounds the whole call, sending and waiting included.
 	Timeout time.Duration

@@ -215,6 +215,24 @@ func oneCommand(items []item, i int) (command, int) {
 	return c, last
 }
 
+// declared are the names in the param block of the function that g defines.
+func declared(g *group) (names []string) {
+	for i, it := range g.items {
+		switch {
+		case it.kind == "word" && it.text == "param" && i+1 < len(g.items) && g.items[i+1].kind == "group":
+			for _, inner := range g.items[i+1].sub.items {
+				if inner.kind == "var" {
+					names = append(names, inner.text)
+				}
+			}
+			return names
+		case it.kind == "group" && it.sub.open == "{":
+			names = append(names, declared(it.sub)...)
+		}
+	}
+	return names
+}
+
 // splatted finds the names that a dictionary variable may hold: the keys it is
 // made with, and those set later by $name['Key'] = ….
 func splatted(g *group, name string) (always, sometimes []string) {

@@ -21,6 +21,7 @@ const (
 	KindAfter  = "after"  // what became of it
 	KindNote   = "note"   // a message that went out to people
 	KindReport = "report" // the report of a run was kept
+	KindEdit   = "edit"   // what a person added to a report
 )
 
 // Bounds: a text beyond textLimit is cut and says so; an entry or a report
@@ -47,6 +48,9 @@ type Entry struct {
 	Verb  plans.Verb `json:"verb,omitempty"`
 	// Expect is what the VM had to be for the act to be done (before).
 	Expect *plans.Expect `json:"expect,omitempty"`
+	// Point is the GUID of the recovery point of a failover, "" for the latest
+	// data (before).
+	Point string `json:"point,omitempty"`
 	// Irreversible is true when no operation leads back (before, after).
 	Irreversible bool `json:"irreversible,omitempty"`
 	// Outcome is that of the act (after), or the verdict of the run (report).
@@ -62,6 +66,8 @@ type Entry struct {
 	Of uint64 `json:"of,omitempty"`
 	// Report is the SHA-256 of the kept report (report).
 	Report string `json:"report,omitempty"`
+	// Edit is what a person added to the report of Run (edit).
+	Edit *plans.ReportEdit `json:"edit,omitempty"`
 	// Prev is the hash of the entry before this one, Hash its own: SHA-256
 	// over the bytes of Prev and of this entry's JSON without hash.
 	Prev string `json:"prev"`
@@ -92,6 +98,8 @@ func (e Entry) Words() string {
 		b.WriteString("told people")
 	case KindReport:
 		b.WriteString("report kept, verdict " + e.Outcome)
+	case KindEdit:
+		b.WriteString("added to the report by " + e.Edit.By)
 	}
 	if e.Text != "" {
 		b.WriteString(": " + e.Text)

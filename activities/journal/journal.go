@@ -29,6 +29,7 @@ var (
 	entriesBucket = []byte("entries") // seq, 8 bytes → hash and JSON of an entry
 	reportsBucket = []byte("reports") // run id → JSON of its report
 	notesBucket   = []byte("notes")   // SHA-256 of run and text → seq of the note
+	askedBucket   = []byte("asked")   // VM, host and verb → the note of what was asked for last
 	metaBucket    = []byte("meta")
 	formatKey     = []byte("format")
 	formatNow     = []byte("1")
@@ -102,7 +103,7 @@ func prepare(tx *bolt.Tx) error {
 	if err := checkFormat(tx); err != nil {
 		return err
 	}
-	for _, name := range [][]byte{entriesBucket, reportsBucket, notesBucket, metaBucket} {
+	for _, name := range [][]byte{entriesBucket, reportsBucket, notesBucket, askedBucket, metaBucket} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
@@ -110,16 +111,32 @@ func prepare(tx *bolt.Tx) error {
 	return tx.Bucket(metaBucket).Put(formatKey, formatNow)
 }
 
+// checkFormat tells an empty file from one that has lost a part: a part that is
+// missing must not look as if nothing had ever been written.
 func checkFormat(tx *bolt.Tx) error {
 	meta := tx.Bucket(metaBucket)
 	if meta == nil {
+		if first, _ := tx.Cursor().First(); first != nil {
+			return errLostPart
+		}
 		return nil
 	}
-	if format := meta.Get(formatKey); format != nil && string(format) != string(formatNow) {
+	format := meta.Get(formatKey)
+	for _, name := range [][]byte{entriesBucket, reportsBucket, notesBucket} {
+		if tx.Bucket(name) == nil {
+			return errLostPart
+		}
+	}
+	switch {
+	case format == nil:
+		return errLostPart
+	case string(format) != string(formatNow):
 		return fmt.Errorf("it has format %q, this program reads %q: use the version that wrote it", format, formatNow)
 	}
 	return nil
 }
+
+var errLostPart = errors.New("the file is damaged, a part of it is missing: keep it, restore a copy")
 
 // Close lets go of the file.
 func (j *Journal) Close() error { return j.db.Close() }
@@ -128,10 +145,13 @@ func (j *Journal) Close() error { return j.db.Close() }
 // returns; what could not be written must not be done.
 func (j *Journal) Before(n plans.ActNote) (uint64, error) {
 	expect := n.Expect
-	return j.write(func(*bolt.Tx) (Entry, error) {
+	return j.write(func(tx *bolt.Tx) (Entry, error) {
+		if err := remember(tx.Bucket(askedBucket), n); err != nil {
+			return Entry{}, err
+		}
 		return Entry{
 			Kind: KindBefore, Run: n.Run, Plan: n.Plan, VM: n.VM, Label: n.Label, Host: n.Host, Verb: n.Verb,
-			Expect: &expect, Irreversible: n.Irreversible, Text: n.Why,
+			Expect: &expect, Irreversible: n.Irreversible, Text: n.Why, Point: n.Point,
 		}, nil
 	})
 }

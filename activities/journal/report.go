@@ -16,12 +16,21 @@ import (
 
 // Note keeps a message that went out to people. The same message of the same
 // run is kept once.
-func (j *Journal) Note(run, text string) error {
+func (j *Journal) Note(run, text string) error { return j.note(run, text, nil) }
+
+// note keeps a message, and does what else belongs into the same transaction
+// when it is the first of its kind.
+func (j *Journal) note(run, text string, also func(*bolt.Tx) error) error {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d:%s%s", len(run), run, text))
 	_, err := j.write(func(tx *bolt.Tx) (Entry, error) {
 		notes := tx.Bucket(notesBucket)
 		if notes.Get(sum[:]) != nil {
 			return Entry{}, errAlready
+		}
+		if also != nil {
+			if err := also(tx); err != nil {
+				return Entry{}, err
+			}
 		}
 		last, _ := tx.Bucket(entriesBucket).Cursor().Last()
 		seq := uint64(1)

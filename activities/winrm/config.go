@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // Secret is a password that does not print itself.
@@ -83,6 +84,12 @@ type Stats struct {
 	Requests int64 // HTTP requests, handshakes included
 	Calls    int64 // calls of Run
 	Sessions int64 // PowerShell sessions opened
+	// CertificateEnds is when the certificate ends that the host showed last, zero
+	// over HTTP and before the first answer.
+	CertificateEnds time.Time
 }
 
-type counters struct{ requests, calls, sessions atomic.Int64 }
+type counters struct {
+	requests, calls, sessions atomic.Int64
+	certificateEnds           atomic.Pointer[time.Time]
+}

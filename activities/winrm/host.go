@@ -54,7 +54,11 @@ func (h *Host) Host() string { return h.config.Host }
 
 // Stats says what the host cost so far.
 func (h *Host) Stats() Stats {
-	return Stats{Requests: h.stats.requests.Load(), Calls: h.stats.calls.Load(), Sessions: h.stats.sessions.Load()}
+	s := Stats{Requests: h.stats.requests.Load(), Calls: h.stats.calls.Load(), Sessions: h.stats.sessions.Load()}
+	if ends := h.stats.certificateEnds.Load(); ends != nil {
+		s.CertificateEnds = *ends
+	}
+	return s
 }
 
 // Run carries one call; see hyperv.Runner for its errors.

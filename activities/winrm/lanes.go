@@ -2,6 +2,7 @@ package winrm
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -186,9 +187,21 @@ func (b *breaker) note(err error) {
 		return
 	}
 	b.fails++
-	wait := b.times.backoff << min(b.fails-1, 7)
+	longest := 7
+	if unheard(err) {
+		longest = 4
+	}
+	wait := b.times.backoff << min(b.fails-1, longest)
 	if reasonOf(err) == "denied" {
 		wait = b.times.denied
 	}
 	b.until = time.Now().Add(wait/2 + rand.N(wait))
+}
+
+// unheard is true for a start of which nothing has reached the host: it is dark
+// or cut off, and trying costs it nothing. Such a one must be seen soon after its
+// return, however long it was away: it starts its VMs by itself within a minute.
+func unheard(err error) bool {
+	var w *wireError
+	return errors.As(err, &w) && !w.wrote
 }

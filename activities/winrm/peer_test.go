@@ -290,6 +290,7 @@ func TestRunAndCount(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(90*time.Minute+30*time.Second), until, 2*time.Second, "the deadline is in the host's time")
 	require.EqualValues(t, 2, h.Stats().Sessions)
 	require.EqualValues(t, 1, h.Stats().Calls)
+	require.Equal(t, 2084, h.Stats().CertificateEnds.Year(), "httptest's certificate")
 }
 
 func TestLostAnswers(t *testing.T) {

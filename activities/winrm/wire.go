@@ -234,6 +234,9 @@ func (w *wire) request(ctx context.Context, kind string, body []byte, token stri
 		return 0, nil, nil, &wireError{wrote.Load(), err}
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.TLS != nil && len(resp.TLS.PeerCertificates) > 0 {
+		w.stats.certificateEnds.Store(&resp.TLS.PeerCertificates[0].NotAfter)
+	}
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err == nil && len(text) > maxAnswer {
 		err = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)

@@ -20,7 +20,7 @@ var (
 	outputFlag = &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text", EnvVars: []string{"LIFEBOAT_OUTPUT"}, Usage: "text or json"}
 	byFlag     = &cli.StringFlag{Name: "by", EnvVars: []string{"LIFEBOAT_BY"}, Usage: "who does this, for the record (default: the login name)"}
 	reasonFlag = &cli.StringFlag{Name: "reason", Aliases: []string{"m"}, Usage: "why, for the record"}
-	yesFlag    = &cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask for the plan's name typed back"}
+	yesFlag    = &cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask for the plan's name, or the hosts, typed back"}
 	autoFlag   = &cli.BoolFlag{Name: "auto", Usage: "a lab operator answers manual steps (lab configurations only)"}
 	dryRunFlag = &cli.BoolFlag{Name: "dry-run", Usage: "say what would happen and change nothing"}
 	nativeFlag = &cli.BoolFlag{Name: "native", Usage: "show the native PowerShell commands of each step"}
@@ -49,9 +49,11 @@ func newApp(t terminal) *cli.App {
 		Description: exitHelp,
 		Commands: withUsageErrors([]*cli.Command{
 			demoCommand(t), labCommand(t), upCommand(t),
-			checkCommand(t), planCommand(t),
-			failoverCommand(t), cancelCommand(t), runCommand(t),
-			journalCommand(t), completionCommand(t),
+			checkCommand(t), statusCommand(t), readyCommand(t), certCommand(t), planCommand(t),
+			decideCommand(t), failoverCommand(t), cancelCommand(t), commitCommand(t), reprotectCommand(t), failbackCommand(t), replaceHostCommand(t), fenceCommand(t),
+			initCommand(t), protectCommand(t), unprotectCommand(t),
+			runCommand(t),
+			scheduleCommand(t), drillCommand(t), repairCommand(t), orphansCommand(t), rpoCommand(t), alertsCommand(t), journalCommand(t), reportCommand(t), selftestCommand(t), completionCommand(t),
 		}),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
@@ -85,7 +87,10 @@ func narrowHelp(out io.Writer, template string, data any) {
 	}
 }
 
-const exitHelp = `Exit codes
+const exitHelp = `lifeboat alone is lifeboat status where there is a configuration. To get one:
+lifeboat init (of your hosts) or lifeboat lab --write-config ./site (simulated).
+
+Exit codes
   0 done, ready, clean          5 stuck: changed, and it needs you
   1 finding: not ready          6 unknown: cannot see
   2 usage or configuration      7 stopped by a person: changed, safe
@@ -131,6 +136,19 @@ func none(c *cli.Context) error {
 		return usage("%s takes no argument, got %q", c.Command.Name, c.Args().Slice())
 	}
 	return nil
+}
+
+// asked is what a command begins with: how to answer, and its argument; what "" is
+// a command that takes none.
+func asked(c *cli.Context, what string) (asJSON bool, name string, err error) {
+	if asJSON, err = wantsJSON(c); err != nil {
+		return false, "", err
+	}
+	if what == "" {
+		return asJSON, "", none(c)
+	}
+	name, err = one(c, what)
+	return asJSON, name, err
 }
 
 // wantsJSON reads --output and refuses other words than text and json.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -19,6 +20,7 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 	out := []string{args[0]}
 	flags, commands := everyFlag(app.Flags, app.Commands), app.Commands
 	var options, plain []string
+	var own []cli.Flag // of the command that was named
 	rest := args[1:]
 	for len(rest) > 0 {
 		word := rest[0]
@@ -29,7 +31,7 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 		}
 		if isFlag(word) {
 			options = append(options, word)
-			if takesValue(flags, word) && len(rest) > 0 {
+			if takesValue(slices.Concat(own, flags), word) && len(rest) > 0 {
 				options = append(options, rest[0])
 				rest = rest[1:]
 			}
@@ -39,7 +41,7 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 			// Options before a command's name go to the command: every
 			// command knows them all, and people write them anywhere.
 			out = append(out, word)
-			commands = next.Subcommands
+			commands, own = next.Subcommands, next.Flags
 			continue
 		}
 		if len(commands) > 0 && len(plain) == 0 {
@@ -50,8 +52,8 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 	return append(append(out, options...), plain...), nil
 }
 
-// everyFlag gathers the flags of all commands: one name means one thing in all
-// of them, so a flag is understood wherever it stands.
+// everyFlag gathers the flags of all commands, so that a flag is understood
+// wherever it stands; behind a command's name that command's own goes first.
 func everyFlag(flags []cli.Flag, commands []*cli.Command) []cli.Flag {
 	all := append([]cli.Flag(nil), flags...)
 	for _, c := range commands {

@@ -48,20 +48,26 @@ func showChecks(t terminal, checks []worker.HostCheck) {
 	for _, h := range checks {
 		if h.OK() {
 			good++
-			t.say("%-12s reach ok, read ok, act ok   %s", h.Host, plain(h.System))
+			t.say("%-12s reach ok, read ok, act ok", plain(h.Host))
 			t.wrapped("", 13, strings.Join(nonEmpty(
+				plain(h.System),
 				h.VMs,
 				"clock "+skewWords(h.Skew),
 				"answered in "+h.Took.Round(time.Millisecond).String(),
 			), ", "))
 			continue
 		}
-		t.say("%-12s NO   stopped at: %s", h.Host, h.Step)
-		t.wrapped("  Means  ", 9, h.Problem)
-		t.wrapped("  Do     ", 9, h.Remedy)
+		showStopped(t, h)
 	}
 	t.say("")
 	t.say("%d of %d hosts can be reached, read and acted on. Nothing was changed.", good, len(checks))
+}
+
+// showStopped says where the way to a host ends.
+func showStopped(t terminal, h worker.HostCheck) {
+	t.say("%-12s NO   stopped at: %s", h.Host, h.Step)
+	t.wrapped("  Means  ", 9, h.Problem)
+	t.wrapped("  Do     ", 9, h.Remedy)
 }
 
 func nonEmpty(words ...string) []string {

@@ -109,7 +109,7 @@ func (d *demo) failOver(e *running) error {
 	look, err := worker.LookAtPlan(d.c.Context, cfg, plan, plans.Request{
 		Operation: plans.PlannedFailover, By: who(d.c), Reason: "demo", Auto: auto,
 		RunID: fmt.Sprintf("%s-%s", plan.Name, time.Now().UTC().Format("20060102-150405")),
-	}, version)
+	})
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
@@ -134,7 +134,7 @@ func (d *demo) watch(e *running, input plans.RunInput, auto bool) error {
 	if err := client.Start(d.c.Context, input); err != nil {
 		return startError(err)
 	}
-	d.words.say("Look at it in the browser: %s", runPage(e.Info(), input.Plan))
+	d.words.say("Look at it in the browser: %s", runPage(e.Info(), input))
 	if auto {
 		d.words.say("Manual steps are answered by the lab operator (simulated): --auto.")
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +43,9 @@ func vmEvents(s plans.RunStatus, vm plans.VMStatus) []event {
 	if vm.GateText != "" && vm.Verdict == plans.VerdictRunning {
 		add(time.Now(), vm.GateText, vm.GateText)
 	}
+	if a := vm.Asking; a != nil {
+		add(a.Since, "asking "+a.Since.String(), a.Words())
+	}
 	switch vm.Verdict {
 	case plans.VerdictDone:
 		add(lastTime(vm), "end", vm.Doing)
@@ -54,50 +58,103 @@ func vmEvents(s plans.RunStatus, vm plans.VMStatus) []event {
 
 // beginning says what a phase is about while it goes on.
 func beginning(s plans.RunStatus, phase plans.Phase) string {
-	if s.Operation == plans.Cancel {
-		switch phase {
-		case plans.PhaseReady:
-			return "taking the failover back"
-		case plans.PhaseStart:
-			return "starting at " + s.From
-		default:
-			return ""
-		}
-	}
 	switch phase {
+	case plans.PhaseReady:
+		if s.Operation == plans.Cancel {
+			return "taking the failover back"
+		}
 	case plans.PhaseShutdown:
 		return "shutting down at " + s.From
 	case plans.PhaseMove:
+		if s.Operation == plans.UnplannedFailover {
+			return "failing over at " + s.To
+		}
 		return "sending the last changes to " + s.To
+	case plans.PhaseTest:
+		return "making a test copy at " + s.To
 	case plans.PhaseStart:
-		return "starting at " + s.To
+		switch s.Operation {
+		case plans.Cancel:
+			return "starting at " + s.From
+		case plans.TestFailover:
+			return "starting the test copy"
+		default:
+			return "starting at " + s.To
+		}
+	case plans.PhaseCommit:
+		return "committing at " + s.To
 	case plans.PhaseReverse:
+		if replaces(s) {
+			return "pointing its replication at the new host"
+		}
 		return "turning replication round, back to " + s.From
-	default:
-		return ""
+	case plans.PhaseSync:
+		if replaces(s) {
+			return "sending the first copy to " + s.From
+		}
+		if s.Operation == plans.Protect {
+			return "NOT PROTECTED YET: first copy to " + s.To
+		}
+		return "sending what differs to " + s.From
+	case plans.PhaseEnable:
+		return "setting up replication to " + s.To
+	case plans.PhaseExtend:
+		return "setting up its third copy"
+	case plans.PhaseShorten, plans.PhaseRemove:
+		return "ending its replication"
+	case plans.PhaseCleanUp:
+		return "removing the test copy"
+	case plans.PhaseFence, plans.PhaseGates:
 	}
+	return ""
 }
+
+// replaces is true for a run that gives a lost host's part to another.
+func replaces(s plans.RunStatus) bool { return strings.HasPrefix(s.Plan, plans.ReplacePlan("")) }
 
 // outcome says what a phase brought; nothing when it found nothing to do.
 func outcome(s plans.RunStatus, vm plans.VMStatus, t plans.PhaseTime) string {
 	if t.Phase == plans.PhaseGates {
-		if t.Ended.Equal(t.Started) {
-			return ""
+		if t.Ended.Equal(t.Started) || vm.Verdict == plans.VerdictDone {
+			return "" // what is said in the end says it too
+		}
+		if slices.ContainsFunc(s.Findings, func(f plans.Finding) bool { return f.Code == "gate-waived" && f.VM == vm.Label }) {
+			return "goes on, with a gate waived"
 		}
 		return "gates passed"
 	}
 	if !acted(vm, t) {
 		return ""
 	}
-	switch {
-	case s.Operation == plans.Cancel && t.Phase == plans.PhaseReady:
-		return "failover taken back"
-	case s.Operation == plans.Cancel:
-		return ""
-	case t.Phase == plans.PhaseShutdown:
+	switch t.Phase {
+	case plans.PhaseReady:
+		if s.Operation == plans.Cancel {
+			return "failover taken back"
+		}
+	case plans.PhaseFence:
+		return "fenced: it cannot run at " + s.From
+	case plans.PhaseShutdown:
 		return "off at " + s.From
-	case t.Phase == plans.PhaseMove:
+	case plans.PhaseMove:
+		if s.Operation == plans.UnplannedFailover {
+			return "failed over at " + s.To
+		}
 		return "moved: " + s.To + " has its last changes"
+	case plans.PhaseTest:
+		return "test copy made, isolated"
+	case plans.PhaseReverse:
+		switch {
+		case slices.ContainsFunc(vm.Acts, func(a plans.ActRecord) bool { return a.Verb == plans.VerbContinue }):
+			return "goes on to the third site; the old copy at " + s.From + " is left out"
+		case replaces(s):
+			return "it replicates to the new host now, without its first copy yet"
+		}
+		if s.Operation == plans.Reprotect {
+			return "the old copy is a replica now"
+		}
+	case plans.PhaseEnable:
+		return "replication is set up; NOT PROTECTED YET"
+	case plans.PhaseStart, plans.PhaseGates, plans.PhaseCommit, plans.PhaseSync, plans.PhaseCleanUp, plans.PhaseExtend, plans.PhaseShorten, plans.PhaseRemove:
 	}
 	return ""
 }
@@ -127,8 +184,17 @@ func doing(s plans.RunStatus, vm plans.VMStatus) string {
 	if vm.Verdict != plans.VerdictRunning {
 		return vm.Doing
 	}
+	if vm.Asking != nil {
+		return vm.Asking.Words()
+	}
 	if vm.GateText != "" {
 		return vm.GateText
+	}
+	if vm.Progress != nil && !vm.Progress.Begins.IsZero() {
+		return vm.Doing
+	}
+	if p := vm.Progress; p != nil && p.Percent >= 0 {
+		return fmt.Sprintf("%s, %s", beginning(s, vm.Phase), syncWords(*p))
 	}
 	var last plans.PhaseTime
 	if n := len(vm.Times); n > 0 {
@@ -141,16 +207,45 @@ func doing(s plans.RunStatus, vm plans.VMStatus) string {
 		return "at its turn"
 	}
 	switch {
-	case s.Operation == plans.Cancel:
+	case s.Operation == plans.TestFailover && vm.Phase == plans.PhaseTest:
+		return "test copy made, waits for its turn to start"
+	case s.Operation == plans.TestFailover && vm.Phase == plans.PhaseGates:
+		return "its test copy is up"
+	case s.Operation == plans.UnplannedFailover && vm.Phase == plans.PhaseMove:
+		return "failed over, waits for its turn to start at " + s.To
+	case s.Operation != plans.PlannedFailover:
 		return "waits for its turn"
-	case vm.Phase == plans.PhaseReady:
+	}
+	switch vm.Phase {
+	case plans.PhaseReady:
 		return "runs at " + s.From + ", waits for its turn to shut down"
-	case vm.Phase == plans.PhaseShutdown:
+	case plans.PhaseShutdown:
 		return "off, waits for its turn to move"
-	case vm.Phase == plans.PhaseMove:
+	case plans.PhaseMove:
 		return "moved, waits for its turn to start at " + s.To
+	default:
 	}
 	return "waits for its turn"
+}
+
+// syncWords is how far something long has come.
+func syncWords(p plans.SyncProgress) string {
+	text := fmt.Sprintf("%d %%", p.Percent)
+	if p.Total > 0 {
+		text += fmt.Sprintf(" (%s of %s)", bytesWords(p.Done), bytesWords(p.Total))
+	}
+	return text
+}
+
+// bytesWords is a size as people say it.
+func bytesWords(b uint64) string {
+	switch {
+	case b >= 1<<40:
+		return fmt.Sprintf("%.1f TB", float64(b)/(1<<40))
+	case b >= 1<<30:
+		return fmt.Sprintf("%.1f GB", float64(b)/(1<<30))
+	}
+	return fmt.Sprintf("%d MB", b>>20)
 }
 
 // stepLine says what became of a step; nothing while it waits for its turn or
@@ -162,8 +257,10 @@ func stepLine(s plans.RunStatus, st plans.StepStatus) string {
 		return ""
 	case st.Verdict == plans.VerdictRunning && st.Kind != "stage":
 		return ""
-	case st.Verdict == plans.VerdictRunning && s.Operation != plans.Cancel:
+	case st.Verdict == plans.VerdictRunning && s.Operation == plans.PlannedFailover:
 		return head + "begins with the shut-down at " + s.From
+	case st.Verdict == plans.VerdictRunning && s.Operation == plans.UnplannedFailover:
+		return head + "begins with the fence at " + s.From
 	case st.Verdict == plans.VerdictRunning:
 		return head + "begins"
 	}

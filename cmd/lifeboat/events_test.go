@@ -42,7 +42,7 @@ func TestTheWatcherTellsEachEventOnce(t *testing.T) {
 		told = append(told, strings.Join(strings.Fields(line)[1:], " "))
 	}
 	want := []string{"DB shutting down at a", "DB off at a", "DB moved: b has its last changes", "DB waiting for heartbeat",
-		"DB gates passed", "DB runs at HV-B and replicates back to HV-A"}
+		"DB runs at HV-B and replicates back to HV-A"}
 	if strings.Join(told, "\n") != strings.Join(want, "\n") {
 		t.Errorf("told:\n%s\nwant:\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
 	}
@@ -61,12 +61,21 @@ func TestNothingDoneIsNotTold(t *testing.T) {
 
 // In a lab the hosts' time comes first, beside the target in the same time.
 func TestTheReportCountsInTheHostsTime(t *testing.T) {
-	r := plans.Report{Simulated: true, RTO: plans.Duration(31 * time.Second), Input: plans.RunInput{Speed: 30, Objectives: plans.Objectives{RTO: plans.Duration(2 * time.Hour)}}}
-	if got, want := rtoLine(r), "RTO 15 min 30 s simulated (31 s here at 30x), target 2 h"; got != want {
+	began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	r := plans.Report{Status: plans.RunStatus{Operation: plans.PlannedFailover, Started: began, Ended: began.Add(time.Minute)}, Simulated: true, RTO: plans.Duration(31 * time.Second), Input: plans.RunInput{Speed: 30, Objectives: plans.Objectives{RTO: plans.Duration(2 * time.Hour)}}}
+	if got, want := timeLine(r), "RTO 15 min 30 s simulated (31 s here at 30x), target 2 h"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	r.Simulated, r.Input.Speed = false, 1
-	if got, want := rtoLine(r), "RTO 31 s, target 2 h"; got != want {
+	if got, want := timeLine(r), "RTO 31 s, target 2 h"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	r.Status.Operation = plans.Commit
+	if got, want := timeLine(r), "Took 1 min"; got != want {
+		t.Errorf("of a commit: got %q, want %q", got, want)
+	}
+	r.Status.Verdict = plans.VerdictRefused
+	if got := timeLine(r); got != "" {
+		t.Errorf("nothing was done, and it took %q", got)
 	}
 }

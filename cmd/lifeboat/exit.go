@@ -15,11 +15,11 @@ const (
 	exitOK       = 0   // done, ready, clean
 	exitFinding  = 1   // not ready, drift
 	exitUsage    = 2   // usage or configuration
-	exitNoAccess = 3   // no access to a host or to the engine
+	exitNoAccess = 3   // no access to a host, the engine or a file of its
 	exitRefused  = 4   // refused or declined: nothing changed
 	exitStuck    = 5   // something changed and it needs you
 	exitUnknown  = 6   // cannot see
-	exitStopped  = 7   // stopped by a person: changed, safe
+	exitStopped  = 7   // stopped, safe: by a person, or a drill that did not pass
 	exitBusy     = 8   // another run holds the plan or the VM
 	exitAway     = 130 // you stopped watching; the run goes on
 )
@@ -65,6 +65,14 @@ func exitOf(v plans.Verdict) int {
 	}
 }
 
+// exitOfReport is exitOf, for a drill with its criteria.
+func exitOfReport(r plans.Report) int {
+	if code := exitOf(r.Status.Verdict); code != exitOK || len(plans.NotMet(r.Judgements)) == 0 {
+		return code
+	}
+	return exitStopped
+}
+
 // report prints an error once and says with which code to end.
 func report(ctx context.Context, out io.Writer, err error) int {
 	if err == nil {
@@ -73,13 +81,24 @@ func report(ctx context.Context, out io.Writer, err error) int {
 	var f *failure
 	if errors.As(err, &f) {
 		if f.err != nil {
-			_, _ = fmt.Fprintln(out, "lifeboat: "+strings.TrimSpace(f.err.Error()))
+			_, _ = fmt.Fprintln(out, errorWords(f.err))
 		}
 		return f.code
 	}
 	if ctx.Err() != nil {
 		return exitAway
 	}
-	_, _ = fmt.Fprintln(out, "lifeboat: "+strings.TrimSpace(err.Error()))
+	_, _ = fmt.Fprintln(out, errorWords(err))
 	return exitUsage
+}
+
+// errorWords is an error as it is read on a narrow screen: one that is too long
+// for a line has each sentence on its own. Lines are not broken elsewhere, so that
+// a command can be copied and a script finds the words it looks for.
+func errorWords(err error) string {
+	text := "lifeboat: " + strings.TrimSpace(err.Error())
+	if len([]rune(text)) <= width {
+		return text
+	}
+	return strings.ReplaceAll(text, ". ", ".\n  ")
 }

@@ -64,7 +64,8 @@ func verifyJournal(t terminal, c *cli.Context) error {
 	if asJSON {
 		return t.json(head)
 	}
-	t.say("Unbroken: %d entries. Head %s", head.Entries, head.Hash)
+	t.say("Unbroken: %d entries. Head:", head.Entries)
+	t.say("  %s", head.Hash)
 	t.wrapped("", 0, "The chain shows edits, not a cut-off end: compare the head with the one in your last report.")
 	return nil
 }

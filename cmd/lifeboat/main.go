@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
@@ -24,9 +25,22 @@ func main() {
 // types it.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	app := newApp(terminal{in: in, out: out, err: errOut})
-	args, err := flagsFirst(app, args)
+	args, err := flagsFirst(app, everyDay(args))
 	if err == nil {
 		err = app.RunContext(ctx, args)
 	}
 	return report(ctx, errOut, err)
+}
+
+// everyDay is the look that is taken every day: lifeboat alone is lifeboat status,
+// where there is a configuration.
+func everyDay(args []string) []string {
+	path := os.Getenv("LIFEBOAT_CONFIG")
+	if path == "" {
+		path = configFlag.Value
+	}
+	if _, err := os.Stat(path); len(args) != 1 || err != nil {
+		return args
+	}
+	return append(slices.Clone(args), "status")
 }

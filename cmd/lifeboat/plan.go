@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -29,7 +30,8 @@ func planCommand(t terminal) *cli.Command {
 		},
 		{
 			Name: "explain", Usage: "what a run of this plan would do now: order, loss, time, people", ArgsUsage: "PLAN",
-			Flags:  []cli.Flag{configFlag, dataFlag, toFlag, vmFlag, outputFlag, nativeFlag},
+			Flags: []cli.Flag{configFlag, dataFlag, toFlag, vmFlag, onlyFlag, outputFlag, nativeFlag, pointFlag, statementFlag, chainFlag,
+				&cli.StringFlag{Name: "operation", Usage: "planned-failover (default), unplanned-failover, test-failover, cancel, commit, reprotect"}},
 			Action: func(c *cli.Context) error { return explainPlan(t, c) },
 		},
 	}}
@@ -48,7 +50,13 @@ func listPlans(t terminal, c *cli.Context) error {
 		return t.json(planRows(cfg.Plans))
 	}
 	for _, p := range cfg.Plans {
-		t.say("%-28s %s -> %s  %d steps  %s", plain(p.Name), p.From, p.To, len(p.Steps), plain(p.Purpose))
+		t.say("%-28s %s -> %s  %d steps", plain(p.Name), plain(p.From), plain(p.To), len(p.Steps))
+		if p.Purpose != "" {
+			t.wrapped("", 4, plain(p.Purpose))
+		}
+	}
+	if len(cfg.Plans) == 0 {
+		t.say("The configuration in %s has no recovery plan yet: docs/configuration.md.", plain(cfg.Dir))
 	}
 	return nil
 }
@@ -103,7 +111,13 @@ func explainPlan(t terminal, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	look, err := lookAtPlan(c, name, plans.PlannedFailover)
+	op := plans.PlannedFailover
+	if text := c.String("operation"); text != "" {
+		if op = plans.Operation(text); !slices.Contains(plans.Operations(), op) {
+			return usage("--operation is %q: write one of %v", text, plans.Operations())
+		}
+	}
+	look, err := lookAtPlan(c, name, op)
 	if err != nil {
 		return err
 	}
@@ -128,15 +142,68 @@ func showPlanHead(t terminal, l *worker.Look) {
 	in, p := l.Input, l.Prediction
 	t.say("%s  %s  %s -> %s", strings.ToUpper(operationWords(in.Operation)), plain(in.Plan), in.From, in.To)
 	t.wrapped("  Loss      ", 12, p.Loss)
-	t.wrapped("  Time      ", 12, fmt.Sprintf("about %s, of which users lose service about %s%s", span(p.Duration.D()), span(p.Downtime.D()), objective(in.Objectives.RTO)))
-	if len(p.Critical) > 0 {
+	t.wrapped("  Time      ", 12, timeWords(in, p))
+	t.wrapped("            ", 12, p.Basis)
+	if len(p.Critical) > 0 && !sends(in) {
 		t.wrapped("  Longest   ", 12, strings.Join(p.Critical, " -> "))
 	}
+	showLosses(t, l)
 	t.wrapped("  Way back  ", 12, p.WayBack)
 	t.wrapped("  Manual    ", 12, p.People)
-	for _, left := range in.LeftOut {
-		t.wrapped("  Left out  ", 12, fmt.Sprintf("%s: %s", plain(left.VM), left.Why))
+	showLeftOut(t, "  Left out  ", 12, in.LeftOut)
+}
+
+// timeWords says how long a run takes, and how long users are without service.
+func timeWords(in plans.RunInput, p plans.Prediction) string {
+	switch in.Operation {
+	case plans.PlannedFailover:
+		return fmt.Sprintf("about %s, of which users lose service about %s%s", span(p.Duration.D()), span(p.Downtime.D()), objective(in.Objectives.RTO))
+	case plans.UnplannedFailover:
+		return fmt.Sprintf("about %s until all are up%s", span(p.Duration.D()), objective(in.Objectives.RTO))
+	case plans.TestFailover, plans.Cancel, plans.Commit, plans.Reprotect, plans.Fence, plans.Protect, plans.Unprotect:
 	}
+	switch {
+	case !sends(in):
+		return "about " + span(p.Duration.D())
+	case !in.Seed.At.IsZero():
+		return "first copies begin " + in.Seed.At.UTC().Format("2 Jan 15:04 UTC") + " by the host's clock, and take as long as the line needs"
+	}
+	return "as long as the line needs for what has to be sent: the run says how far each VM is"
+}
+
+// sends is true for a run whose time is that of copying, which nobody knows before
+// the hosts tell how far they are.
+func sends(in plans.RunInput) bool {
+	return in.Operation == plans.Protect || in.Operation == plans.Reprotect && in.Chain != plans.ChainKeep
+}
+
+// showLosses says what an unplanned failover loses, VM by VM.
+func showLosses(t terminal, l *worker.Look) {
+	if l.Input.Operation != plans.UnplannedFailover {
+		return
+	}
+	var losses []string
+	for _, vm := range l.Input.VMs() {
+		if !vm.Point.Time.IsZero() {
+			losses = append(losses, plain(vm.Label)+" "+lossWords(vm))
+		}
+	}
+	t.wrapped("  Data of   ", 12, strings.Join(losses, ", ")+" UTC")
+	if s := l.Input.Statement; s != nil {
+		t.wrapped("  Statement ", 12, fmt.Sprintf("%q, by %s: goes into the record", s.Text, s.By))
+	}
+}
+
+// lossWords is the moment a VM goes back to, and how long ago that was.
+func lossWords(vm plans.RunVM) string {
+	text := vm.Point.Time.UTC().Format(clock)
+	if vm.Behind > 0 {
+		text += " (" + compact(vm.Behind.D()) + ")"
+	}
+	if vm.Point.Kind == "AppConsistentReplica" {
+		text += " application-consistent"
+	}
+	return text
 }
 
 func objective(d plans.Duration) string {

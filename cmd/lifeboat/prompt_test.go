@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/lifeboat-dr/lifeboat/plans"
+	"github.com/lifeboat-dr/lifeboat/worker"
 )
 
 // The plan's name typed back starts a run; anything else changes nothing.
@@ -18,7 +21,7 @@ func TestTheNameIsTypedBack(t *testing.T) {
 		want  int
 		says  string
 	}{
-		{"web\n", false, exitOK, "Type the plan name"},
+		{"web\n", false, exitOK, "Type web to start: "},
 		{"  web  \r\n", false, exitOK, ""},
 		{"web", false, exitOK, ""}, // a pipe without a line end
 		{"", false, exitRefused, "--yes"},
@@ -42,6 +45,30 @@ func TestTheNameIsTypedBack(t *testing.T) {
 		}
 		if c.yes && out.Len() > 0 {
 			t.Errorf("--yes asked: %q", out.String())
+		}
+	}
+}
+
+// What is protected already is left alone; a folder that was written, or a host
+// that has to be told whom it takes replication from, is not protection.
+func TestWhatIsThereAlready(t *testing.T) {
+	vm := []plans.RunStep{{Number: 1, VMs: []plans.RunVM{{ID: "1", Label: "DB"}}}}
+	done := []plans.Finding{{Severity: plans.Info, Code: "already-there", VM: "DB"}}
+	for name, c := range map[string]struct {
+		in    plans.RunInput
+		found []plans.Finding
+		want  bool
+	}{
+		"protected":          {plans.RunInput{Operation: plans.Protect, Steps: vm}, done, true},
+		"not yet":            {plans.RunInput{Operation: plans.Protect, Steps: vm}, nil, false},
+		"a folder":           {plans.RunInput{Operation: plans.Protect, Steps: vm, Seed: plans.SeedPlan{How: plans.SeedMedia, Export: `E:\x`}}, done, false},
+		"nobody is let in":   {plans.RunInput{Operation: plans.Protect, Steps: vm, Trust: []plans.HostTrust{{}}}, done, false},
+		"moved":              {plans.RunInput{Operation: plans.PlannedFailover, Steps: vm}, done, true},
+		"another operation":  {plans.RunInput{Operation: plans.Unprotect, Steps: vm}, done, false},
+		"a plan without VMs": {plans.RunInput{Operation: plans.PlannedFailover}, done, false},
+	} {
+		if got := thereAlready(&worker.Look{Input: c.in, Findings: c.found}); got != c.want {
+			t.Errorf("%s: %t", name, got)
 		}
 	}
 }

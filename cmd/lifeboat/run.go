@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,10 @@ import (
 	"github.com/lifeboat-dr/lifeboat/worker/control"
 )
 
-var stepFlag = &cli.IntFlag{Name: "step", Usage: "number of the manual step (default: the only one that waits)"}
+var (
+	stepFlag = &cli.IntFlag{Name: "step", Usage: "number of the manual step (default: the only one that waits)"}
+	heldFlag = &cli.BoolFlag{Name: "held", Usage: "answer for every held VM that this answer fits"}
+)
 
 func runCommand(t terminal) *cli.Command {
 	group := &cli.Command{Name: "run", Usage: "list, watch and steer runs", Subcommands: []*cli.Command{
@@ -26,10 +30,16 @@ func runCommand(t terminal) *cli.Command {
 	}{
 		{plans.ChoiceApprove, "a manual step is done, or yes"},
 		{plans.ChoiceDecline, "no: the run stops"},
-		{plans.ChoiceSkip, "leave a manual step or a held VM out (needs --reason)"},
+		{plans.ChoiceSkip, "leave a manual step or a VM out, held or not yet started (needs --reason)"},
 		{plans.ChoiceRetry, "look at a held VM again and go on"},
 		{plans.ChoiceTurnOff, "cut the power of a guest that will not shut down"},
 		{plans.ChoiceBringBack, "take one held VM back to where it was"},
+		{plans.ChoiceAccept, "go on with a failover that somebody else made"},
+		{plans.ChoiceDisconnect, "take a source that still runs off the network"},
+		{plans.ChoiceResolved, "a held VM was mended by hand: look, and go on if it is as wanted"},
+		{plans.ChoiceWaive, "go on without a VM's gates (needs --reason)"},
+		{plans.ChoiceReorder, "another order of the stages that have not started (--stages a,b,c)"},
+		{plans.ChoiceEnd, "drill: remove the test copies now"},
 		{plans.ChoiceHold, "start nothing more until resume"},
 		{plans.ChoiceResume, "go on after hold"},
 		{plans.ChoiceStop, "finish what is under way, then end the run"},
@@ -62,18 +72,29 @@ func runListCommand(t terminal) *cli.Command {
 			if len(runs) == 0 {
 				t.say("No runs yet. Older ones: lifeboat journal show")
 			}
-			if len(runs) > 0 {
-				t.say("%-28s %-19s  %s", "PLAN", "STARTED", "STATE")
-			}
-			for _, r := range runs {
-				state := "ended " + r.Ended.Local().Format("2006-01-02 15:04:05")
-				if r.Open {
-					state = "running"
-				}
-				t.say("%-28s %s  %s", plain(r.Plan), r.Started.Local().Format("2006-01-02 15:04:05"), state)
-			}
+			showRuns(t, runs)
 			return nil
 		},
+	}
+}
+
+func showRuns(t terminal, runs []control.RunSummary) {
+	if len(runs) == 0 {
+		return
+	}
+	t.say("%-28s %-18s %-16s  %s", "RUN", "OPERATION", "STARTED", "STATE")
+	for _, r := range runs {
+		state := "running"
+		if !r.Open {
+			state = "took " + span(r.Ended.Sub(r.Started))
+		}
+		name := plain(runName(r.Plan, r.Operation))
+		if len([]rune(name)) > 28 {
+			// The name is for typing: it is not cut.
+			t.say("%s", name)
+			name = ""
+		}
+		t.say("%-28s %-18s %s  %s", name, operationWords(r.Operation), r.Started.Local().Format("2006-01-02 15:04"), state)
 	}
 }
 
@@ -158,7 +179,7 @@ func runWatchCommand(t terminal) *cli.Command {
 func answerCommand(t terminal, choice plans.Choice, text string) *cli.Command {
 	return &cli.Command{
 		Name: string(choice), Usage: text, ArgsUsage: "PLAN",
-		Flags: []cli.Flag{configFlag, dataFlag, stepFlag, vmFlag, byFlag, reasonFlag, outputFlag},
+		Flags: append([]cli.Flag{configFlag, dataFlag, stepFlag, vmFlag, heldFlag, byFlag, reasonFlag, outputFlag}, ownFlags(choice)...),
 		Action: func(c *cli.Context) error {
 			asJSON, err := wantsJSON(c)
 			if err != nil {
@@ -170,28 +191,77 @@ func answerCommand(t terminal, choice plans.Choice, text string) *cli.Command {
 			}
 			vms := c.StringSlice("vm")
 			if len(vms) > 1 {
-				return usage("%s answers for one VM at a time, got %d", choice, len(vms))
+				return usage("%s answers for one VM at a time, got %d; for all that are held: --held", choice, len(vms))
+			}
+			if c.Bool("held") && (len(vms) > 0 || c.IsSet("step")) {
+				return usage("--held is for all held VMs: leave --vm and --step out")
 			}
 			_, client, err := dial(c)
 			if err != nil {
 				return err
 			}
 			defer client.Close()
-			answer := plans.Answer{Choice: choice, Step: c.Int("step"), By: who(c), Reason: c.String("reason"), Via: "cli"}
+			answer := plans.Answer{Choice: choice, Step: c.Int("step"), By: who(c), Reason: c.String("reason"), Stages: c.StringSlice("stages"), Via: "cli"}
 			if len(vms) == 1 {
 				answer.VM = vms[0]
 			}
-			result, err := give(c.Context, client, name, answer)
+			result, err := answerWith(c, client, name, answer)
 			if err != nil {
 				return err
 			}
 			if asJSON {
 				return t.json(result)
 			}
-			t.say("%s", result.Text)
+			t.wrapped("", 0, result.Text)
 			return nil
 		},
 	}
+}
+
+// answerWith gives one answer, or with --held the same for all held VMs that it
+// fits.
+func answerWith(c *cli.Context, client *control.Client, plan string, a plans.Answer) (plans.AnswerResult, error) {
+	if !c.Bool("held") {
+		return give(c.Context, client, plan, a)
+	}
+	status, err := client.Status(c.Context, plan)
+	if err != nil {
+		return plans.AnswerResult{}, runError(plan, err)
+	}
+	var group []plans.Question
+	for _, q := range status.Waiting {
+		if q.VMID != "" && slices.Contains(q.Choices, a.Choice) {
+			group = append(group, q)
+		}
+	}
+	if len(group) == 0 {
+		return plans.AnswerResult{}, fail(exitRefused, "REFUSED  no held VM of %s takes the answer %s. Nothing was changed.", plan, a.Choice)
+	}
+	return giveAll(c.Context, client, plan, a, group)
+}
+
+// giveAll gives the same answer to several questions.
+func giveAll(ctx context.Context, client *control.Client, plan string, a plans.Answer, group []plans.Question) (plans.AnswerResult, error) {
+	var last plans.AnswerResult
+	for i, q := range group {
+		a.Step, a.VM = q.Step, q.VMID
+		result, err := give(ctx, client, plan, a)
+		if err != nil {
+			return last, fmt.Errorf("%w (%d of %d answered before)", err, i, len(group))
+		}
+		last = result
+	}
+	if len(group) > 1 {
+		last.Text = fmt.Sprintf("%d VMs: %s; of the last one: %s", len(group), a.Choice, last.Text)
+	}
+	return last, nil
+}
+
+func ownFlags(choice plans.Choice) []cli.Flag {
+	if choice == plans.ChoiceReorder {
+		return []cli.Flag{&cli.StringSliceFlag{Name: "stages", Usage: "every stage that has not started, in the new order"}}
+	}
+	return nil
 }
 
 // give answers a run. A question left open by the caller (no step, no VM) is
@@ -244,11 +314,11 @@ func fillOnly(a *plans.Answer, s plans.RunStatus) error {
 }
 
 // askPerson asks at the terminal and gives the answer to the run.
-func askPerson(t terminal, c *cli.Context, client *control.Client) func(context.Context, plans.RunStatus, plans.Question) error {
+func askPerson(t terminal, c *cli.Context, client *control.Client) func(context.Context, plans.RunStatus, []plans.Question) error {
 	in := bufio.NewReader(t.in)
-	return func(ctx context.Context, s plans.RunStatus, q plans.Question) error {
+	return func(ctx context.Context, s plans.RunStatus, group []plans.Question) error {
 		for {
-			_, _ = fmt.Fprintf(t.out, "    [%s, or Enter to leave it]: ", choiceWords(q.Choices))
+			_, _ = fmt.Fprintf(t.out, "    [%s, or Enter to leave it]: ", choiceWords(group[0].Choices))
 			line, err := in.ReadString('\n')
 			word, reason, _ := strings.Cut(strings.TrimSpace(line), " ")
 			if word == "" {
@@ -257,22 +327,25 @@ func askPerson(t terminal, c *cli.Context, client *control.Client) func(context.
 				}
 				return nil
 			}
-			a := plans.Answer{Choice: plans.Choice(word), Step: q.Step, VM: q.VMID, By: who(c), Reason: reason, Via: "cli"}
-			result, err := give(ctx, client, s.Plan, a)
+			a := plans.Answer{Choice: plans.Choice(word), By: who(c), Reason: reason, Via: "cli"}
+			result, err := giveAll(ctx, client, runName(s.Plan, s.Operation), a, group)
 			if err == nil {
-				t.say("    %s", result.Text)
+				t.wrapped("    ", 4, result.Text)
 				return nil
 			}
-			t.say("    %v", err)
+			t.wrapped("    ", 4, err.Error())
 		}
 	}
 }
+
+// needsReason is true for an answer that goes into the report with its reason.
+func needsReason(c plans.Choice) bool { return c == plans.ChoiceSkip || c == plans.ChoiceWaive }
 
 func choiceWords(choices []plans.Choice) string {
 	words := make([]string, len(choices))
 	for i, c := range choices {
 		words[i] = string(c)
-		if c == plans.ChoiceSkip {
+		if needsReason(c) {
 			words[i] += " REASON"
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -17,6 +18,9 @@ func showStatus(t terminal, s plans.RunStatus, now time.Time) {
 	if line := progressLine(s, now); line != "" {
 		t.say("  %s", line)
 	}
+	for _, slow := range s.Slow {
+		t.wrapped("  SLOW  ", 8, plain(slow.Words()))
+	}
 	t.say("")
 	for _, st := range s.StepList {
 		t.say("  %2d/%d %-9s %s%s", st.Number, s.Steps, st.Verdict, plain(st.Name), stepNote(st))
@@ -25,10 +29,12 @@ func showStatus(t terminal, s plans.RunStatus, now time.Time) {
 		t.say("")
 		showVMs(t, s)
 	}
-	for _, left := range s.LeftOut {
-		t.wrapped(fmt.Sprintf("  left out  %s: ", plain(left.VM)), 12, left.Why)
+	showLeftOut(t, "  left out  ", 12, s.LeftOut)
+	if s.Ended.IsZero() {
+		showFindings(t, s.Findings)
+	} else {
+		showFindings(t, reportFindings(s))
 	}
-	showFindings(t, s.Findings)
 	showQuestions(t, s)
 	t.say("")
 	t.wrapped("Good copy  ", 11, s.GoodCopy)
@@ -38,7 +44,11 @@ func showStatus(t terminal, s plans.RunStatus, now time.Time) {
 }
 
 func headline(s plans.RunStatus) string {
-	return fmt.Sprintf("%s  %s  %s -> %s  %s", strings.ToUpper(string(s.Verdict)), plain(s.Plan), s.From, s.To, operationWords(s.Operation))
+	way := s.From + " -> " + s.To
+	if s.From == "" { // a drill that was not found has no sites
+		way = "nowhere"
+	}
+	return fmt.Sprintf("%s  %s  %s  %s", strings.ToUpper(string(s.Verdict)), plain(s.Plan), way, operationWords(s.Operation))
 }
 
 func operationWords(o plans.Operation) string { return strings.ReplaceAll(string(o), "-", " ") }
@@ -76,60 +86,124 @@ func stepNote(st plans.StepStatus) string {
 func showVMs(t terminal, s plans.RunStatus) {
 	t.say("  %-16s %-8s %-10s %s", "VM", "STATE", "PHASE", "NOW")
 	for _, vm := range s.VMs {
-		t.wrapped(fmt.Sprintf("  %-16s %-8s %-10s ", cut(plain(vm.Label), 16), vm.Verdict, vm.Phase), 38, plain(doing(s, vm)))
-	}
-}
-
-func showFindings(t terminal, findings []plans.Finding) {
-	for _, f := range findings {
-		mark := map[plans.Severity]string{plans.Blocker: "x", plans.Warning: "!", plans.Info: "-"}[f.Severity]
-		subject := strings.TrimSpace(f.VM + " " + f.Host)
-		t.wrapped(fmt.Sprintf("  %s ", mark), 4, plain(subject)+": "+strings.TrimPrefix(f.Text, subject+": "))
-		if f.Means != "" && f.Severity != plans.Info {
-			t.wrapped("    Means ", 10, f.Means)
-		}
-		if f.Remedy != "" && f.Severity != plans.Info {
-			t.wrapped("    Do    ", 10, f.Remedy)
-		}
+		words, _ := withoutCode(doing(s, vm))
+		t.wrapped(fmt.Sprintf("  %-16s %-8s %-10s ", cut(plain(vm.Label), 16), vm.Verdict, vm.Phase), 39, plain(words))
 	}
 }
 
 // showQuestions prints what people must answer, with the command that answers.
 func showQuestions(t terminal, s plans.RunStatus) {
-	for _, q := range s.Waiting {
-		t.say("")
-		who := "YOU"
-		if q.Owner != "" {
-			who = strings.ToUpper(q.Owner)
-		}
-		if q.VM != "" {
-			who = "HELD " + plain(q.VM)
-		}
-		t.say("  %s  since %s", who, q.Since.Local().Format(clock))
-		t.wrapped("    ", 4, q.Text)
-		if q.SafeToWait != "" {
-			t.wrapped("    ", 4, q.SafeToWait)
-		}
-		t.say("    Answer  %s", answerCommands(s.Plan, q))
+	for _, group := range together(s.Waiting) {
+		showQuestion(t, s, group)
 	}
 }
 
-func answerCommands(plan string, q plans.Question) string {
+// showQuestion prints one question, or the same one about several VMs.
+func showQuestion(t terminal, s plans.RunStatus, group []plans.Question) {
+	q := group[0]
+	t.say("")
+	who := "YOU"
+	if q.Owner != "" {
+		who = strings.ToUpper(plain(q.Owner))
+	}
+	if q.VM != "" {
+		who = heldWords(group)
+	}
+	t.wrapped("  ", 2, fmt.Sprintf("%s  since %s%s", who, q.Since.Local().Format(clock), lateWords(q)))
+	raw := showAsked(t, q)
+	if q.Quorum > 1 {
+		t.wrapped("    ", 4, quorumWords(q))
+	}
+	for _, line := range answerCommands(runName(s.Plan, s.Operation), group) {
+		t.say("    %s", line)
+	}
+	showRaw(t, raw)
+}
+
+// showAsked prints what a question says, each thing on its own line: what happened,
+// what to do, whether it is safe to wait. It gives back the host's own code, which
+// stands below the plain words.
+func showAsked(t terminal, q plans.Question) (raw string) {
+	what, do, _ := strings.Cut(q.Text, ". Do: ")
+	what, raw = withoutCode(what)
+	t.wrapped("    ", 4, what)
+	if do != "" {
+		t.wrapped("    Do      ", 12, do)
+	}
+	if q.SafeToWait != "" {
+		t.wrapped("    ", 4, q.SafeToWait)
+	}
+	return raw
+}
+
+func showRaw(t terminal, raw string) {
+	if raw != "" {
+		t.say("    Raw     %s", raw)
+	}
+}
+
+// errorCode is PowerShell's id of an error, as hosts put it behind their words.
+var errorCode = regexp.MustCompile(`\s*\(([A-Za-z]+,[A-Za-z]+(\.[A-Za-z]+)+)\)`)
+
+// withoutCode takes the code out of a host's words.
+func withoutCode(text string) (words, code string) {
+	if m := errorCode.FindStringSubmatch(text); m != nil {
+		code = m[1]
+	}
+	return errorCode.ReplaceAllString(text, ""), code
+}
+
+// quorumWords says who has agreed and how many more it takes.
+func quorumWords(q plans.Question) string {
+	text := fmt.Sprintf("It takes %d different people (--by NAME); ", q.Quorum)
+	if len(q.Approved) == 0 {
+		return text + "nobody has approved yet."
+	}
+	return text + fmt.Sprintf("%s approved, %d more to go.", plain(strings.Join(q.Approved, ", ")), q.Quorum-len(q.Approved))
+}
+
+// lateWords says until when an answer is wanted, and who knows that it is late.
+func lateWords(q plans.Question) string {
+	switch {
+	case len(q.Escalated) > 0:
+		return fmt.Sprintf("  LATE, was due %s, told: %s", q.Due.Local().Format(clock), plain(strings.Join(q.Escalated, ", ")))
+	case !q.Due.IsZero():
+		return "  until " + q.Due.Local().Format(clock)
+	}
+	return ""
+}
+
+// answerCommands is what to type, on one line where it fits; of several VMs each
+// may be answered for alone too.
+func answerCommands(plan string, group []plans.Question) []string {
+	q := group[0]
 	words := make([]string, len(q.Choices))
 	for i, c := range q.Choices {
 		words[i] = string(c)
 	}
-	target := fmt.Sprintf("--step %d", q.Step)
-	if q.VM != "" {
-		target = "--vm " + shellWord(q.VM)
+	target := ""
+	switch {
+	case len(group) > 1:
+		target = " --held"
+	case q.VM != "":
+		target = " --vm " + shellWord(q.VM)
+	case q.Step != 0:
+		target = fmt.Sprintf(" --step %d", q.Step)
 	}
-	return fmt.Sprintf("lifeboat run %s %s %s", strings.Join(words, "|"), plan, target)
+	lines := []string{fmt.Sprintf("Answer  lifeboat run %s %s%s", strings.Join(words, "|"), plan, target)}
+	if len([]rune(lines[0])) > width-4 {
+		lines = []string{fmt.Sprintf("Answer  lifeboat run WORD %s%s", plan, target), "WORD    " + strings.Join(words, " | ")}
+	}
+	if len(group) > 1 {
+		lines = append(lines, "For one of them: --vm NAME in place of --held")
+	}
+	return lines
 }
 
 // shellWord quotes a name so that it can be pasted into a shell.
 func shellWord(s string) string {
 	for _, r := range s {
-		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.", r) {
+		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./", r) {
 			return "'" + strings.ReplaceAll(plain(s), "'", `'\''`) + "'"
 		}
 	}
@@ -137,21 +211,7 @@ func shellWord(s string) string {
 }
 
 // span writes a duration as people say it: 42 s, 3 min 5 s, 1 h 12 min.
-func span(d time.Duration) string {
-	d = d.Round(time.Second)
-	h, m, sec := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", sec)
-	case h > 0 && m > 0:
-		return fmt.Sprintf("%d h %d min", h, m)
-	case h > 0:
-		return fmt.Sprintf("%d h", h)
-	case sec > 0:
-		return fmt.Sprintf("%d min %d s", m, sec)
-	}
-	return fmt.Sprintf("%d min", m)
-}
+func span(d time.Duration) string { return plans.Duration(d).Words() }
 
 func cut(s string, max int) string {
 	r := []rune(s)

@@ -24,8 +24,9 @@ type watcher struct {
 	footer string
 	// auto is true when a lab operator answers manual steps.
 	auto bool
-	// answer is called for each new question; nil leaves them to others.
-	answer func(ctx context.Context, s plans.RunStatus, q plans.Question) error
+	// answer is called for each new question, or the same one about several VMs;
+	// nil leaves them to others.
+	answer func(ctx context.Context, s plans.RunStatus, group []plans.Question) error
 }
 
 func newWatcher(t terminal) *watcher {
@@ -64,34 +65,42 @@ func (w *watcher) follow(ctx context.Context, source statusSource) (plans.RunSta
 
 func (w *watcher) away(s plans.RunStatus) error {
 	w.clearFooter()
-	return fail(exitAway, "you stopped watching; the run goes on. Look again: lifeboat run watch %s", s.Plan)
+	return fail(exitAway, "you stopped watching; the run goes on. Look again: lifeboat run watch %s", runName(s.Plan, s.Operation))
 }
 
 func (w *watcher) show(ctx context.Context, s plans.RunStatus) error {
 	for _, e := range w.fresh(s) {
 		w.line(e.at, e.text)
 	}
-	for _, q := range s.Waiting {
-		key := fmt.Sprint(q.Step, q.VMID, q.Since.UnixNano())
-		if w.asked[key] {
-			continue
-		}
-		w.asked[key] = true
+	for _, group := range together(w.unasked(s)) {
 		w.clearFooter()
-		if w.auto && q.VM == "" {
+		if q := group[0]; w.auto && q.VM == "" && q.Step != 0 {
 			// The lab operator answers at once: the text is enough.
-			w.line(q.Since, fmt.Sprintf("%-10s %s", q.Owner+":", plain(q.Text)))
+			w.line(q.Since, fmt.Sprintf("%-10s %s", ownerOf(q)+":", plain(q.Text)))
 			continue
 		}
-		showQuestions(w.t, plans.RunStatus{Plan: s.Plan, Waiting: []plans.Question{q}})
+		showQuestion(w.t, s, group)
 		if w.answer != nil {
-			if err := w.answer(ctx, s, q); err != nil {
+			if err := w.answer(ctx, s, group); err != nil {
 				return err
 			}
 		}
 	}
 	w.setFooter(progressLine(s, time.Now()))
 	return nil
+}
+
+// unasked are the questions since the last look.
+func (w *watcher) unasked(s plans.RunStatus) []plans.Question {
+	var fresh []plans.Question
+	for _, q := range s.Waiting {
+		key := fmt.Sprint(q.Step, q.VMID, q.Since.UnixNano())
+		if !w.asked[key] {
+			fresh = append(fresh, q)
+		}
+		w.asked[key] = true
+	}
+	return fresh
 }
 
 // fresh are the events since the last look, oldest first.
@@ -117,6 +126,9 @@ func (w *watcher) fresh(s plans.RunStatus) []event {
 			keep(vm.ID, e)
 		}
 	}
+	for _, slow := range s.Slow {
+		keep("slow", event{at: time.Now(), key: slow.VM + string(slow.Phase), text: "SLOW       " + plain(slow.Words())})
+	}
 	slices.SortStableFunc(found, func(a, b event) int { return a.at.Compare(b.at) })
 	return found
 }
@@ -140,4 +152,12 @@ func (w *watcher) clearFooter() {
 		_, _ = fmt.Fprint(w.t.out, "\r\033[K")
 		w.footer = ""
 	}
+}
+
+// ownerOf is whom a question is for.
+func ownerOf(q plans.Question) string {
+	if q.Owner == "" {
+		return "anybody"
+	}
+	return q.Owner
 }

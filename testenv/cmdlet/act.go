@@ -1,6 +1,7 @@
 package cmdlet
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/lifeboat-dr/lifeboat/testenv/hypervisor"
@@ -12,6 +13,9 @@ import (
 func (k *call) act(give func(hypervisor.VM) error, do func(id string) error) error {
 	vms, _ := k.targets()
 	return k.each(vms, func(vm hypervisor.VM) error {
+		if vm.Provider != "" && strings.HasSuffix(k.name, "Replication") {
+			return &hypervisor.Refusal{Kind: "InvalidOperation", Category: "InvalidOperation", Message: fmt.Sprintf("Operation not allowed because the virtual machine '%s' is replicating to a provider other than Hyper-V.", vm.Name)}
+		}
 		if err := do(vm.ID); err != nil || !k.on("Passthru") {
 			return err
 		}
@@ -49,32 +53,46 @@ func stopVM(k *call) error {
 	return k.act(k.giveMachine, func(id string) error {
 		err := k.host.StopVM(k.ctx, k.by, id, how)
 		if err != nil && !how.Force && strings.HasSuffix(err.Error(), "a confirmation is needed.") {
-			return &powershell.ErrorRecord{
-				ID: "InvalidOperation," + k.doc.class(k.name), Category: "InvalidOperation", HResult: "0x80131509",
-				Message: "Windows PowerShell is in NonInteractive mode. Read and Prompt functionality is not available.",
-				Type:    "System.Management.Automation.PSInvalidOperationException",
-			}
+			return k.asksSomebody()
 		}
 		return err
 	})
 }
 
-// setVM is Set-VM -AutomaticStartAction.
-func setVM(k *call) error {
-	if !k.has("AutomaticStartAction") {
-		return notSimulated("Set-VM without -AutomaticStartAction")
+// asksSomebody is what a prompt becomes in a session without a person.
+func (k *call) asksSomebody() error {
+	return &powershell.ErrorRecord{
+		ID: "InvalidOperation," + k.doc.class(k.name), Category: "InvalidOperation", HResult: "0x80131509",
+		Message: "Windows PowerShell is in NonInteractive mode. Read and Prompt functionality is not available.",
+		Type:    "System.Management.Automation.PSInvalidOperationException",
 	}
-	return k.act(k.giveMachine, func(id string) error { return k.host.SetAutoStart(k.ctx, k.by, id, k.text("AutomaticStartAction")) })
+}
+
+// setVM is Set-VM -AutomaticStartAction or -Notes.
+func setVM(k *call) error {
+	switch {
+	case k.has("AutomaticStartAction") && k.has("Notes"):
+		return notSimulated("Set-VM with more than one setting")
+	case k.has("AutomaticStartAction"):
+		return k.act(k.giveMachine, func(id string) error { return k.host.SetAutoStart(k.ctx, k.by, id, k.text("AutomaticStartAction")) })
+	case k.has("Notes"):
+		return k.act(k.giveMachine, func(id string) error { return k.host.SetNotes(k.ctx, k.by, id, k.text("Notes")) })
+	}
+	return notSimulated("Set-VM without -AutomaticStartAction or -Notes")
 }
 
 // startFailover is Start-VMFailover: -Prepare on a primary, else on a replica,
-// to the latest data or to a recovery point.
+// to the latest data or to a recovery point. A test failover always gives out
+// the VM that it made, and nothing else.
 func startFailover(k *call) error {
 	how := hypervisor.Failover{Prepare: k.on("Prepare"), AsTest: k.on("AsTest")}
 	if point, ok := k.bound["VMRecoverySnapshot"].(*powershell.Object); ok {
 		id, _ := point.Get("Id")
 		how.Point = text(id)
 		k.bound = map[string]any{"VM": []any{powershell.NewObject().Set("VMId", idOf(point))}, "Passthru": k.bound["Passthru"]}
+	}
+	if how.AsTest {
+		delete(k.bound, "Passthru")
 	}
 	return k.act(k.giveMachine, func(id string) error {
 		test, err := k.host.StartFailover(k.ctx, k.by, id, how)
@@ -85,7 +103,7 @@ func startFailover(k *call) error {
 		if !ok {
 			return unknownVM("ID", test)
 		}
-		return k.put(k.machine(vm))
+		return k.giveMachine(vm)
 	})
 }
 
@@ -99,17 +117,22 @@ func completeFailover(k *call) error {
 	return k.act(k.giveMachine, func(id string) error { return k.host.CompleteFailover(k.ctx, k.by, id) })
 }
 
-// setReplication is Set-VMReplication -Reverse and -AsReplica; settings of a
-// relationship belong to the primary and do not change in this lab.
+// setReplication is Set-VMReplication: -Reverse, -AsReplica, or the settings of a
+// relationship.
 func setReplication(k *call) error {
 	reverse, asReplica := k.on("Reverse"), k.on("AsReplica")
 	switch {
 	case reverse && asReplica:
 		return &hypervisor.Refusal{Kind: "InvalidParameter", Category: "InvalidArgument", Message: "-Reverse and -AsReplica exclude each other."}
+	case asReplica && k.hasAny(append([]string{"ReplicaServerName", "ReplicaServerPort", "AuthenticationType", "CertificateThumbprint"}, settingsOnly...)):
+		return &hypervisor.Refusal{Kind: "InvalidParameter", Category: "InvalidArgument", Message: "-AsReplica goes with no other setting."}
 	case asReplica:
 		return k.act(k.giveReplication, func(id string) error { return k.host.SetAsReplica(k.ctx, k.by, id, k.text("AllowedPrimaryServer")) })
 	case !reverse:
-		return notSimulated("Set-VMReplication without -Reverse or -AsReplica")
+		return setSettings(k)
+	}
+	if k.hasAny(settingsOnly) {
+		return notSimulated("Set-VMReplication -Reverse with settings")
 	}
 	how := hypervisor.Reverse{
 		ReplicaServer: k.text("ReplicaServerName"), Port: k.number("ReplicaServerPort"), Auth: k.text("AuthenticationType"), Thumbprint: k.text("CertificateThumbprint"),
@@ -119,21 +142,44 @@ func setReplication(k *call) error {
 
 // removeReplication is Remove-VMReplication. It never asks the other side.
 func removeReplication(k *call) error {
-	which := or(k.text("ReplicationRelationshipType"), "Simple")
+	which := k.relationship()
 	return k.act(k.giveReplication, func(id string) error { return k.host.RemoveReplication(k.ctx, k.by, id, which) })
 }
 
 // suspendReplication is Suspend-VMReplication.
 func suspendReplication(k *call) error {
+	if k.relationship() == "Extended" {
+		return k.act(k.giveReplication, func(id string) error { return k.host.SuspendExtended(k.ctx, k.by, id) })
+	}
 	return k.act(k.giveReplication, func(id string) error { return k.host.SuspendReplication(k.ctx, k.by, id) })
 }
 
-// resumeReplication is Resume-VMReplication.
+// resumeReplication is Resume-VMReplication. -Continue is the way on in the
+// middle of a chain.
 func resumeReplication(k *call) error {
+	switch {
+	case k.on("Continue"):
+		return k.act(k.giveReplication, func(id string) error { return k.host.ContinueExtended(k.ctx, k.by, id, k.on("Resynchronize")) })
+	case k.relationship() == "Extended":
+		return k.act(k.giveReplication, func(id string) error { return k.host.ResumeExtended(k.ctx, k.by, id, k.on("Resynchronize")) })
+	}
 	return k.act(k.giveReplication, func(id string) error { return k.host.ResumeReplication(k.ctx, k.by, id, k.on("Resynchronize")) })
 }
 
-// startInitial is Start-VMInitialReplication over the network, now.
-func startInitial(k *call) error {
-	return k.act(k.giveReplication, func(id string) error { return k.host.StartInitialReplication(k.ctx, k.by, id) })
+// removeSnapshot is Remove-VMSnapshot of one checkpoint that is handed over as the
+// object it is.
+func removeSnapshot(k *call) error {
+	var point string
+	for _, o := range list(k.bound["VMSnapshot"]) {
+		if object, ok := o.(*powershell.Object); ok {
+			id, _ := object.Get("Id")
+			point = text(id)
+		}
+	}
+	return k.act(k.giveMachine, func(id string) error { return k.host.RemoveCheckpoint(k.ctx, k.by, id, point) })
+}
+
+// stopReplication is Stop-VMReplication, which cancels a resynchronization.
+func stopReplication(k *call) error {
+	return k.act(k.giveReplication, func(id string) error { return k.host.StopReplication(k.ctx, k.by, id) })
 }

@@ -48,7 +48,7 @@ func (k *call) targets() (found []target, named bool) {
 }
 
 // namesVM are the cmdlets whose parameter Name is a VM's name.
-var namesVM = map[string]bool{"Get-VM": true, "Start-VM": true, "Stop-VM": true, "Set-VM": true}
+var namesVM = map[string]bool{"Get-VM": true, "Start-VM": true, "Stop-VM": true, "Set-VM": true, "Remove-VM": true}
 
 func (k *call) byID(id string) target {
 	if vm, ok := k.host.VM(strings.ToLower(id)); ok {
@@ -94,6 +94,25 @@ func idOf(o any) string {
 	}
 	v, _ := object.Get("Id")
 	return text(v)
+}
+
+// relationship is which of a VM's relationships a call is about: the one whose
+// type it names, the one that it was given as an object, else the simple one.
+//
+// Microsoft: Remove-VMReplication, whose sets with -VMReplication take no
+// -ReplicationRelationshipType.
+func (k *call) relationship() string {
+	if k.has("ReplicationRelationshipType") {
+		return k.text("ReplicationRelationshipType")
+	}
+	for _, o := range list(k.bound["VMReplication"]) {
+		if object, ok := o.(*powershell.Object); ok {
+			if v, ok := object.Get("ReplicationRelationshipType"); ok && !isNothing(v) {
+				return text(v)
+			}
+		}
+	}
+	return "Simple"
 }
 
 // adapterOf is the VM and the adapter's own id that an adapter object stands for.

@@ -101,6 +101,34 @@ func (k *call) refused() error {
 			if !contains(k.how.params, name) && v != false {
 				return notSimulated(k.name + " -" + name)
 			}
+			if err := k.inRange(name, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// inRange refuses a number that the binder of a compiled cmdlet would.
+//
+// Microsoft: about_Functions_Advanced_Parameters, ValidateRange.
+func (k *call) inRange(name string, v any) error {
+	if isNothing(v) {
+		return nil
+	}
+	for _, p := range k.doc.Cmdlets[k.name].Params {
+		if p.Name != name {
+			continue
+		}
+		for _, rule := range p.Validate {
+			var low, high int
+			if n, _ := fmt.Sscanf(rule, "ValidateRange(%d, %d)", &low, &high); n == 2 && (k.number(name) < low || k.number(name) > high) {
+				return &powershell.ErrorRecord{
+					ID: "ParameterArgumentValidationError," + k.doc.class(k.name), Category: "InvalidData", HResult: "0x80131501",
+					Message: fmt.Sprintf("Cannot validate argument on parameter '%s'. The %s argument is not in the range %d to %d.", name, text(v), low, high),
+					Type:    "System.Management.Automation.ParameterBindingValidationException",
+				}
+			}
 		}
 	}
 	return nil

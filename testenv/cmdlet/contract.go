@@ -144,10 +144,16 @@ func (c *contract) parameter(p paramDoc) powershell.Parameter {
 
 // class is the class that ends a cmdlet's FullyQualifiedErrorId.
 func (c *contract) class(cmdlet string) string {
-	if cmdlet == "Get-CimInstance" {
-		return "Microsoft.Management.Infrastructure.CimCmdlets.GetCimInstanceCommand"
+	bare := strings.ReplaceAll(cmdlet, "-", "")
+	switch {
+	case strings.Contains(cmdlet, "-Cim"):
+		return "Microsoft.Management.Infrastructure.CimCmdlets." + bare + "Command"
+	case strings.HasSuffix(cmdlet, "Item"):
+		return "Microsoft.PowerShell.Commands." + bare + "Command"
+	case cmdlet == "ConvertTo-HgsKeyProtector", cmdlet == "Get-HgsClientConfiguration", cmdlet == "Get-BitLockerVolume":
+		return cmdlet // functions of a module
 	}
-	return space + "Commands." + strings.ReplaceAll(cmdlet, "-", "")
+	return space + "Commands." + bare
 }
 
 // names are the cmdlets of the contract, sorted.

@@ -129,8 +129,9 @@ func TestOtherActs(t *testing.T) {
 	if got := w.must(hostA, "Test-LifeboatLink", link)["ok"]; got != true {
 		t.Errorf("the link is %v", got)
 	}
-	if points := w.must(hostB, "Get-LifeboatPoints", vm(idDB))["points"].([]any); points == nil {
-		t.Error("points is no list")
+	told := w.must(hostB, "Get-LifeboatPoints", map[string]any{"VMs": []any{idDB}})["vms"].([]any)
+	if len(told) != 1 || told[0].(map[string]any)["points"].([]any) == nil {
+		t.Errorf("points are %v", told)
 	}
 }
 

@@ -123,7 +123,7 @@ func disconnect(k *call) error {
 // does not say to which adapter it belongs.
 func getFailoverAddress(k *call) error {
 	return k.eachCard("VMNetworkAdapterName", func(c card) error {
-		if c.vm.Mode == "None" {
+		if c.vm.Mode == "None" || c.vm.Mode == "TestReplica" {
 			return k.notApplicable(c.vm)
 		}
 		return k.put(k.failoverAddress(c.adapter))

@@ -65,6 +65,15 @@ func (c *Commands) clock(t time.Time) any {
 	return t.In(time.Local)
 }
 
+// moment is a time as a caller gave it, by this host's clock, as the simulation
+// counts it.
+func (c *Commands) moment(t time.Time) time.Time {
+	if h, ok := c.farm.Environment().Host(c.host.Name()); ok {
+		t = t.Add(-h.ClockSkew)
+	}
+	return t
+}
+
 func orNull(s string) any {
 	if s == "" {
 		return nil
@@ -97,7 +106,7 @@ func (c *Commands) machine(vm hypervisor.VM) *powershell.Object {
 		"ReplicationHealth":    c.doc.enum("VMReplicationHealthState", vm.Health),
 		"AutomaticStartAction": c.doc.enum("StartAction", vm.AutoStart),
 		"AutomaticStopAction":  c.doc.enum("StopAction", vm.AutoStop),
-		"Heartbeat":            heartbeat, "Status": vm.Status,
+		"Heartbeat":            heartbeat, "Status": vm.Status, "Notes": vm.Notes,
 		"OperationalStatus": []any{ok}, "PrimaryOperationalStatus": ok, "StatusDescriptions": []any{vm.Status}, "PrimaryStatusDescription": vm.Status,
 		"Version": vm.Version, "Generation": int64(vm.Generation), "MemoryStartup": vm.MemoryStartup, "MemoryAssigned": vm.MemoryAssigned,
 		"MemoryMinimum": vm.MemoryStartup, "MemoryMaximum": vm.MemoryStartup, "ProcessorCount": int64(vm.Processors),
@@ -132,7 +141,7 @@ func (c *Commands) replication(vm hypervisor.VM, r hypervisor.Relation) *powersh
 func (c *Commands) figures(vm hypervisor.VM, r hypervisor.Relation) *powershell.Object {
 	known := c.relation(vm, r)
 	for name, v := range (fields{
-		"CurrentTask": []any{}, "MonitoringStartTime": c.clock(r.MonitoringStart), "MonitoringEndTime": c.clock(r.MonitoringEnd),
+		"CurrentTask": tasks(r), "LastVSSSnapshotTime": c.clock(r.LastVSS), "MonitoringStartTime": c.clock(r.MonitoringStart), "MonitoringEndTime": c.clock(r.MonitoringEnd),
 		"LastReplicationType":           c.doc.enum("VMReplicationType", or(r.LastType, "None")),
 		"FailedOverReplicationType":     c.doc.enum("VMReplicationType", or(r.FailoverType, "None")),
 		"LastTestFailoverInitiatedTime": c.clock(r.LastTestFailover), "InitialReplicationSize": int64(r.InitialBytes),
@@ -147,6 +156,15 @@ func (c *Commands) figures(vm hypervisor.VM, r hypervisor.Relation) *powershell.
 		"Name", "VMName", "Id", "VMId", "State", "ReplicationState", "Health", "ReplicationHealth", "Mode", "ReplicationMode",
 		"LReplTime", "LastReplicationTime", "PReplSize", "PendingReplicationSize", "AvgLatency", "AverageReplicationLatency",
 		"AvgReplSize", "AverageReplicationSize", "Relationship", "ReplicationRelationshipType")
+}
+
+// tasks is what goes on now. The members of VMCurrentTask are not documented;
+// the percentage is that of the host's job (Msvm_ConcreteJob.PercentComplete).
+func tasks(r hypervisor.Relation) []any {
+	if r.Task == "" {
+		return []any{}
+	}
+	return []any{powershell.NewObject(space+"VMCurrentTask", "System.Object").Set("Name", r.Task).Set("PercentComplete", int64(r.TaskPercent))}
 }
 
 func or(s, otherwise string) string {

@@ -47,7 +47,7 @@ func (k *call) relations(as func(hypervisor.VM, hypervisor.Relation) any) error 
 	}
 	_, named := k.targets()
 	return k.readEach(func(vm hypervisor.VM) error {
-		if named && len(vm.Relations) == 0 {
+		if named && len(vm.Relations) == 0 && !k.farm.Options().Dialect.QuietReplication {
 			return k.notApplicable(vm)
 		}
 		for _, r := range vm.Relations {
@@ -184,16 +184,18 @@ func getSwitch(k *call) error {
 
 // getReplicaServer is Get-VMReplicationServer.
 func getReplicaServer(k *call) error {
-	return k.guarded("", func() error {
-		r := k.host.Info().Replica
-		return k.put(k.object("VMReplicationServer", fields{
-			"ReplicationEnabled": r.Enabled, "AllowedAuthenticationType": k.doc.enum("RecoveryAuthenticationType", or(r.Auth, "Kerberos")),
-			"KerberosAuthenticationPort": int64(r.KerberosPort), "CertificateAuthenticationPort": int64(r.CertificatePort),
-			"CertificateThumbprint": r.Thumbprint, "ReplicationAllowedFromAnyServer": r.AnyServer, "DefaultStorageLocation": r.Storage,
-			"AuthorizationEntries": anys(r.Entries, func(a hypervisor.Authorization) any { return k.entry(a) }),
-			"OperationalStatus":    []any{k.doc.enum("VMReplicationServerOperationalStatus", "Ok")},
-		}, "RepEnabled", "ReplicationEnabled", "AuthType", "AllowedAuthenticationType"))
-	})
+	return k.guarded("", func() error { return k.put(k.replicaServer()) })
+}
+
+func (c *Commands) replicaServer() *powershell.Object {
+	r := c.host.Info().Replica
+	return c.object("VMReplicationServer", fields{
+		"ReplicationEnabled": r.Enabled, "AllowedAuthenticationType": c.doc.enum("RecoveryAuthenticationType", or(r.Auth, "Kerberos")),
+		"KerberosAuthenticationPort": int64(r.KerberosPort), "CertificateAuthenticationPort": int64(r.CertificatePort),
+		"CertificateThumbprint": r.Thumbprint, "ReplicationAllowedFromAnyServer": r.AnyServer, "DefaultStorageLocation": r.Storage,
+		"AuthorizationEntries": anys(r.Entries, func(a hypervisor.Authorization) any { return c.entry(a) }),
+		"OperationalStatus":    []any{c.doc.enum("VMReplicationServerOperationalStatus", "Ok")},
+	}, "RepEnabled", "ReplicationEnabled", "AuthType", "AllowedAuthenticationType")
 }
 
 func (c *Commands) entry(a hypervisor.Authorization) *powershell.Object {
@@ -232,37 +234,5 @@ func testConnection(k *call) error {
 			return err
 		}
 		return k.put(connectionWorks)
-	})
-}
-
-// getInstance is Get-CimInstance for the operating system and the computer.
-//
-// Microsoft: Win32_OperatingSystem, Win32_ComputerSystem.
-func getInstance(k *call) error {
-	return k.guarded("", func() error {
-		i := k.host.Info()
-		class := k.text("ClassName")
-		types := func(name string) *powershell.Object {
-			const root = "Microsoft.Management.Infrastructure.CimInstance"
-			return powershell.NewObject(root+"#root/cimv2/"+name, root, "System.Object")
-		}
-		if ns := strings.ReplaceAll(strings.ToLower(k.text("Namespace")), `\`, "/"); ns != "" && ns != "root/cimv2" {
-			return notSimulated("the namespace " + ns)
-		}
-		switch strings.ToLower(class) {
-		case "win32_operatingsystem":
-			_, build, _ := strings.Cut(strings.TrimPrefix(i.Build, "10."), ".")
-			return k.put(types("Win32_OperatingSystem").Set("Caption", i.OS).Set("Version", i.Build).Set("BuildNumber", build).
-				Set("CSName", i.Name).Set("LocalDateTime", k.clock(k.farm.Now())).
-				Set("TotalVisibleMemorySize", i.Memory>>10).Set("FreePhysicalMemory", max(i.MemoryFree, 0)>>10))
-		case "win32_computersystem":
-			_, domain, _ := strings.Cut(i.FQDN, ".")
-			return k.put(types("Win32_ComputerSystem").Set("Name", i.Name).Set("Domain", domain).
-				Set("TotalPhysicalMemory", i.Memory).Set("NumberOfLogicalProcessors", int64(i.Processors)))
-		}
-		return &powershell.ErrorRecord{
-			ID: "HRESULT 0x80041010," + k.doc.class(k.name), Category: "MetadataError", Message: "Invalid class " + class,
-			Type: "Microsoft.Management.Infrastructure.CimException", HResult: "0x80131500",
-		}
 	})
 }

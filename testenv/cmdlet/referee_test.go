@@ -47,6 +47,7 @@ foreach ($step in $steps) {
     foreach ($property in $step.args.psobject.Properties) { $arguments[$property.Name] = $property.Value }
     try {
         $out = & $step.function @arguments
+        if ($null -eq $out) { [Console]::Out.WriteLine('null'); continue }
         [Console]::Out.WriteLine((ConvertTo-Json -InputObject $out -Compress -Depth 10))
     } catch {
         [Console]::Out.WriteLine((ConvertTo-Json -Compress -InputObject @{ id = "$($_.FullyQualifiedErrorId)"; category = "$($_.CategoryInfo.Category)" }))
@@ -59,8 +60,14 @@ foreach ($step in $steps) {
 func TestRefereeAgrees(t *testing.T) {
 	engine := referee(t)
 	w := newWorld(t)
-	steps := refereeSteps(w)
-	theirs := underEngine(t, engine, steps)
+	agrees(w, engine, library(t), refereeSteps(w))
+}
+
+// agrees plays the steps under both engines, each on a world of its own.
+func agrees(w *world, engine, functions string, steps []step) {
+	t := w.t
+	t.Helper()
+	theirs := underEngine(w, engine, functions, steps)
 	if len(theirs) != len(steps) {
 		t.Fatalf("the engine answered %d of %d steps", len(theirs), len(steps))
 	}
@@ -93,7 +100,7 @@ func refereeSteps(w *world) []step {
 		{hostB, "Get-LifeboatCopies", all},
 		{hostA, "Get-LifeboatGuard", vm(idOdd)},
 		{hostA, "Get-LifeboatGuard", vm(idNobody)},
-		{hostB, "Get-LifeboatPoints", vm(idDB)},
+		{hostB, "Get-LifeboatPoints", map[string]any{"VMs": []any{idDB, idNobody}}},
 		{hostA, "Test-LifeboatLink", link(443)},
 		{hostA, "Test-LifeboatLink", link(80)},
 		{hostA, "Start-LifeboatPrepare", vm(idDB)},
@@ -122,9 +129,10 @@ func refereeSteps(w *world) []step {
 }
 
 // underEngine plays the steps under the real engine, on a world of its own.
-func underEngine(t *testing.T, engine string, steps []step) []any {
+func underEngine(w *world, engine, functions string, steps []step) []any {
+	t := w.t
 	t.Helper()
-	farm := newFarm(t)
+	farm := changedFarm(t, w.change)
 	server := httptest.NewServer(endpoints(farm))
 	defer server.Close()
 	dir := t.TempDir()
@@ -140,7 +148,7 @@ func underEngine(t *testing.T, engine string, steps []step) []any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]string{"steps.json": string(text), "referee.ps1": library(t) + refereeing}
+	files := map[string]string{"steps.json": string(text), "referee.ps1": functions + refereeing}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -179,7 +187,7 @@ func settled(v any) any {
 	case map[string]any:
 		for name, value := range v {
 			switch name {
-			case "utc", "uptimeSec", "pendingBytes", "lastReplication", "created", "heartbeat", "ips":
+			case "utc", "modified", "uptimeSec", "pendingBytes", "succeeded", "missed", "lastReplication", "lastApplied", "created", "heartbeat", "ips":
 				v[name] = value == nil
 			case "id":
 				kind, rest, _ := strings.Cut(str(value), ",")

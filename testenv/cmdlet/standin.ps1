@@ -17,16 +17,25 @@ function Get-LabText([string]$Value) {
 
 function Get-LabJson($Value) {
     if ($null -eq $Value) { return 'null' }
+    if ($Value -is [System.Collections.IDictionary]) {
+        $parts = foreach ($name in $Value.Keys) { (Get-LabText $name) + ':' + (Get-LabJson $Value[$name]) }
+        return '{"type":"=Hashtable","v":{' + (@($parts) -join ',') + '}}'
+    }
+    if ($Value -is [psobject] -and $Value.psobject.BaseObject -is [System.Management.Automation.PSCustomObject]) {
+        $parts = foreach ($property in $Value.psobject.Properties) { (Get-LabText $property.Name) + ':' + (Get-LabText "=$($property.Value)") }
+        return '{"type":' + (Get-LabText "=$($Value.psobject.TypeNames[0])") + ',"v":{' + (@($parts) -join ',') + '}}'
+    }
     if ($Value -is [System.Management.Automation.PSObject]) { $Value = $Value.psobject.BaseObject }
     if ($Value -is [switch]) { $Value = $Value.IsPresent }
     if ($Value -is [bool]) { return $Value.ToString().ToLowerInvariant() }
-    if ($Value -is [int] -or $Value -is [long] -or $Value -is [uint32] -or $Value -is [uint64]) { return "$Value" }
+    if ($Value -is [byte] -or $Value -is [int] -or $Value -is [long] -or $Value -is [uint32] -or $Value -is [uint64]) { return "$Value" }
+    if ($Value -is [datetime]) { return Get-LabText "=$($Value.ToUniversalTime().ToString('o'))" }
     if ($Value -is [array]) {
         return '[' + (@(foreach ($one in $Value) { Get-LabJson $one }) -join ',') + ']'
     }
     $type = $Value.GetType().Name
     if ($script:classes.ContainsKey($type)) {
-        $parts = foreach ($name in @('Id', 'VMId', 'Name', 'VMName')) {
+        $parts = foreach ($name in @('Id', 'VMId', 'Name', 'VMName', 'Path', 'AllowedPrimaryServer', 'ReplicationRelationshipType')) {
             if ($null -ne $Value.psobject.Properties[$name]) {
                 (Get-LabText $name) + ':' + (Get-LabText "=$($Value.$name)")
             }

@@ -39,9 +39,16 @@ type world struct {
 	t        *testing.T
 	farm     *hypervisor.Farm
 	sessions map[string]*powershell.Session
+	// change makes its environment another than that of most tests; it may be nil.
+	change func(*environment.Environment)
 }
 
 func newFarm(t *testing.T) *hypervisor.Farm {
+	t.Helper()
+	return changedFarm(t, nil)
+}
+
+func changedFarm(t *testing.T, change func(*environment.Environment)) *hypervisor.Farm {
 	t.Helper()
 	env, err := environment.Load("pair")
 	if err != nil {
@@ -57,6 +64,9 @@ func newFarm(t *testing.T) *hypervisor.Farm {
 	}
 	env.VMs = append(env.VMs, lone(idSecondDB, "DB", false), lone(idOdd, oddName, false), lone(idOff, "OFF", true))
 	env.VMs[4].Replicate = env.VMs[0].Replicate
+	if change != nil {
+		change(env)
+	}
 	farm, err := hypervisor.New(env, hypervisor.Options{Seed: 4, Speed: 200})
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +77,12 @@ func newFarm(t *testing.T) *hypervisor.Farm {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, farm: newFarm(t), sessions: map[string]*powershell.Session{}}
+	return changedWorld(t, nil)
+}
+
+func changedWorld(t *testing.T, change func(*environment.Environment)) *world {
+	t.Helper()
+	w := &world{t: t, farm: changedFarm(t, change), sessions: map[string]*powershell.Session{}, change: change}
 	for _, h := range w.farm.Hosts() {
 		commands := cmdlet.New(w.farm, h, func() hypervisor.Caller { return hypervisor.Caller{By: testRequest} })
 		s := powershell.NewSession(powershell.Options{Commands: commands, ComputerName: h.Name()})

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,6 +48,7 @@ func Start(farm *hypervisor.Farm, address string) (*Server, error) {
 	mux.HandleFunc("DELETE /faults", s.dropFault)
 	mux.HandleFunc("DELETE /faults/{id}", s.dropFault)
 	mux.HandleFunc("POST /hosts/{host}/{act}", s.host)
+	mux.HandleFunc("POST /sites/{site}/{act}", s.site)
 	mux.HandleFunc("POST /vms/{copy}/{act}", s.vm)
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = s.http.Serve(l) }()
@@ -56,8 +58,13 @@ func Start(farm *hypervisor.Farm, address string) (*Server, error) {
 // Address is host:port.
 func (s *Server) Address() string { return s.listener.Addr().String() }
 
-// Close stops serving.
-func (s *Server) Close() error { return s.http.Close() }
+// Close stops serving. The server alone closes no listener that it has not begun to
+// serve yet.
+func (s *Server) Close() error {
+	err := s.http.Close()
+	_ = s.listener.Close()
+	return err
+}
 
 func answer(w http.ResponseWriter, code int, v any) {
 	w.Header().Set("Content-Type", "application/json")
@@ -121,14 +128,30 @@ func (s *Server) dropFault(w http.ResponseWriter, r *http.Request) {
 func (s *Server) host(w http.ResponseWriter, r *http.Request) {
 	acts := map[string]func(string, string) bool{
 		"crash": s.farm.Crash, "power-on": s.farm.PowerOn, "cut": s.farm.Cut, "join": s.farm.Join,
+		"lose-certificate": s.farm.LoseCertificate, "gain-certificate": s.farm.GainCertificate,
+		"import-guardian": func(name, by string) bool { return s.farm.ImportGuardian(name, r.URL.Query().Get("from"), by) },
+		"fill":            func(name, by string) bool { return s.farm.Fill(name, r.URL.Query().Get("percent"), by) },
 	}
 	act := acts[r.PathValue("act")]
 	if act == nil {
-		refuse(w, http.StatusNotFound, "a host can crash, power-on, cut and join, not %q", r.PathValue("act"))
+		refuse(w, http.StatusNotFound, "a host can crash, power-on, cut, join, fill, lose-certificate, gain-certificate and import-guardian, not %q", r.PathValue("act"))
 		return
 	}
 	if !act(r.PathValue("host"), "control") {
 		refuse(w, http.StatusNotFound, "there is no host %q", r.PathValue("host"))
+		return
+	}
+	answer(w, http.StatusOK, map[string]string{})
+}
+
+// site does something to all that stands at a site.
+func (s *Server) site(w http.ResponseWriter, r *http.Request) {
+	if !slices.Contains(hypervisor.SiteActs(), r.PathValue("act")) {
+		refuse(w, http.StatusNotFound, "a site can have power-loss, power-on, cut and join, not %q", r.PathValue("act"))
+		return
+	}
+	if !s.farm.Site(r.PathValue("site"), r.PathValue("act"), "control") {
+		refuse(w, http.StatusNotFound, "there is no site %q", r.PathValue("site"))
 		return
 	}
 	answer(w, http.StatusOK, map[string]string{})
@@ -142,9 +165,14 @@ func (s *Server) vm(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "name a copy as GUID@HOST; %q is none", r.PathValue("copy"))
 		return
 	}
-	act := colleague(h, r.PathValue("act"))
+	act := colleague(h, r.PathValue("act"), r.URL.Query().Get("point"))
+	if r.PathValue("act") == "move" {
+		act = func(ctx context.Context, by hypervisor.Caller, id string) error {
+			return h.MoveVM(ctx, by, id, r.URL.Query().Get("to"))
+		}
+	}
 	if act == nil {
-		refuse(w, http.StatusNotFound, "a copy can start, stop, shut-down, turn-off, save, prepare, start-failover, stop-failover, complete, reverse, as-replica, suspend, resume, resync, start-initial and remove-replication, not %q", r.PathValue("act"))
+		refuse(w, http.StatusNotFound, "a copy can start, stop, shut-down, turn-off, save, prepare, start-failover, start-test, stop-failover, complete, reverse, as-replica, suspend, resume, resync, stop-replication, start-initial, stop-initial, remove-replication, remove-extended, continue, remove-vm, fail-apply, hold-apply, release-apply, lose-tracking, add-disk, take-checkpoint, upgrade-version, hand-over, fail-provider, leave-backup, lose-test and move, not %q", r.PathValue("act"))
 		return
 	}
 	err := act(context.WithoutCancel(r.Context()), hypervisor.Caller{By: "control"}, id)
@@ -158,7 +186,9 @@ func (s *Server) vm(w http.ResponseWriter, r *http.Request) {
 
 type colleagueAct func(context.Context, hypervisor.Caller, string) error
 
-func colleague(h *hypervisor.Host, act string) colleagueAct {
+// colleague is what a word does; a failover goes to the recovery point point, ""
+// for the latest.
+func colleague(h *hypervisor.Host, act, point string) colleagueAct {
 	stop := func(how hypervisor.StopHow) colleagueAct {
 		return func(ctx context.Context, by hypervisor.Caller, id string) error { return h.StopVM(ctx, by, id, how) }
 	}
@@ -176,17 +206,36 @@ func colleague(h *hypervisor.Host, act string) colleagueAct {
 	return map[string]colleagueAct{
 		"start": h.StartVM, "stop": stop(hypervisor.StopHow{Force: true}), "shut-down": stop(hypervisor.StopHow{Force: true}),
 		"turn-off": stop(hypervisor.StopHow{TurnOff: true}), "save": stop(hypervisor.StopHow{Save: true}),
-		"prepare": failover(hypervisor.Failover{Prepare: true}), "start-failover": failover(hypervisor.Failover{}),
+		"prepare": failover(hypervisor.Failover{Prepare: true}), "start-failover": failover(hypervisor.Failover{Point: point}),
+		"start-test":    failover(hypervisor.Failover{AsTest: true, Point: point}),
 		"stop-failover": h.StopFailover, "complete": h.CompleteFailover,
 		"reverse": func(ctx context.Context, by hypervisor.Caller, id string) error {
 			return h.Reverse(ctx, by, id, hypervisor.Reverse{Thumbprint: h.Info().Replica.Thumbprint})
 		},
 		"as-replica": func(ctx context.Context, by hypervisor.Caller, id string) error {
-			return h.SetAsReplica(ctx, by, id, "*")
+			return h.SetAsReplica(ctx, by, id, anEntry(h))
 		},
-		"suspend": h.SuspendReplication, "resume": resume(false), "resync": resume(true), "start-initial": h.StartInitialReplication,
+		"suspend": h.SuspendReplication, "resume": resume(false), "resync": resume(true), "stop-replication": h.StopReplication,
+		"start-initial": h.StartInitialReplication, "stop-initial": h.StopInitialReplication, "fail-apply": h.FailApply, "hold-apply": h.HoldApply, "release-apply": h.ReleaseApply, "lose-tracking": h.LoseTracking,
 		"remove-replication": func(ctx context.Context, by hypervisor.Caller, id string) error {
 			return h.RemoveReplication(ctx, by, id, "Simple")
 		},
+		"remove-extended": func(ctx context.Context, by hypervisor.Caller, id string) error {
+			return h.RemoveReplication(ctx, by, id, "Extended")
+		},
+		"continue": func(ctx context.Context, by hypervisor.Caller, id string) error {
+			return h.ContinueExtended(ctx, by, id, false)
+		},
+		"remove-vm": h.RemoveVM, "hand-over": h.HandOver, "fail-provider": h.FailProvider, "leave-backup": h.LeaveBackup, "lose-test": h.LoseTest,
+		"add-disk": h.AddDisk, "take-checkpoint": h.TakeCheckpoint, "upgrade-version": h.UpgradeVersion,
 	}[act]
+}
+
+// anEntry is an authorization entry of the host, "" where it has none.
+func anEntry(h *hypervisor.Host) string {
+	entries := h.Info().Replica.Entries
+	if len(entries) == 0 {
+		return ""
+	}
+	return entries[0].Primary
 }

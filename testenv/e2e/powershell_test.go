@@ -8,21 +8,26 @@ import (
 	"testing"
 )
 
-// realPowerShell finds a real engine: LIFEBOAT_PWSH, pwsh on PATH, or one that
-// lies beside the checkout.
-func realPowerShell(t *testing.T) string {
-	t.Helper()
-	beside, err := filepath.Abs("../../../shared/pwsh/pwsh")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{os.Getenv("LIFEBOAT_PWSH"), "pwsh", beside} {
+// findPowerShell finds a real engine: LIFEBOAT_PWSH, pwsh on PATH, or one that
+// lies beside the checkout; "" when there is none.
+func findPowerShell() string {
+	for _, name := range []string{os.Getenv("LIFEBOAT_PWSH"), "pwsh", filepath.Join("..", "..", "..", "shared", "pwsh", "pwsh")} {
 		if path, err := exec.LookPath(name); name != "" && err == nil {
-			return path
+			if path, err = filepath.Abs(path); err == nil {
+				return path
+			}
 		}
 	}
-	t.Skip("no PowerShell here: set LIFEBOAT_PWSH")
 	return ""
+}
+
+func realPowerShell(t *testing.T) string {
+	t.Helper()
+	path := findPowerShell()
+	if path == "" {
+		t.Skip("no PowerShell here: set LIFEBOAT_PWSH")
+	}
+	return path
 }
 
 // The whole plan with every host script and the session pump run by a real

@@ -8,20 +8,30 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/lifeboat-dr/lifeboat/testenv/truth"
 )
 
 // patience bounds every wait for a fact.
 const patience = 90 * time.Second
+
+// longest is how long a story may take on a busy machine.
+const longest = 3 * time.Minute
+
+var errNotYet = errors.New("not yet")
 
 var build = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "lifeboat-e2e-")
@@ -36,7 +46,19 @@ var build = sync.OnceValues(func() (string, error) {
 	return bin, nil
 })
 
+// sideBySide is how many worlds run at once for each core where the command line
+// does not say: each waits for simulated guests more than half of its time.
+const sideBySide = 2
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if !said {
+		if err := flag.Set("test.parallel", strconv.Itoa(sideBySide*runtime.GOMAXPROCS(0))); err != nil {
+			panic(err)
+		}
+	}
 	code := m.Run()
 	if bin, err := build(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(bin))
@@ -63,6 +85,9 @@ func newWorld(t *testing.T, environment string, speed float64, extra ...string) 
 		t.Skip("processes and real time: not with -short")
 	}
 	t.Parallel()
+	if end, bounded := t.Deadline(); bounded && time.Until(end) < longest {
+		t.Skip("go test would end in the middle of this: -timeout 40m plays it")
+	}
 	return startWorld(t, environment, speed, extra...)
 }
 
@@ -128,26 +153,28 @@ func (w *world) controlAddress() string {
 }
 
 // up starts the engine and waits until it has said how to reach it.
-func (w *world) up() {
+func (w *world) up(flags ...string) {
 	w.t.Helper()
-	w.engine = w.start("up", "--ui-port", "0")
-	pid := w.engine.Process.Pid
-	w.until("the engine is up", func() error {
-		text, err := os.ReadFile(filepath.Join(w.data(), "engine.json"))
-		if err != nil {
-			return err
-		}
-		var e struct {
-			PID int `json:"pid"`
-		}
-		if err := json.Unmarshal(text, &e); err != nil {
-			return err
-		}
-		if e.PID != pid {
-			return fmt.Errorf("engine.json is of process %d, not %d", e.PID, pid)
-		}
-		return nil
-	})
+	w.engine = w.start(append([]string{"up", "--ui-port", "0"}, flags...)...)
+	w.until("the engine is up", func() error { return w.upWith(w.engine.Process.Pid) })
+}
+
+// upWith is nil once the engine of this process has said how to reach it.
+func (w *world) upWith(pid int) error {
+	text, err := os.ReadFile(filepath.Join(w.data(), "engine.json"))
+	if err != nil {
+		return err
+	}
+	var e struct {
+		PID int `json:"pid"`
+	}
+	if err := json.Unmarshal(text, &e); err != nil {
+		return err
+	}
+	if e.PID != pid {
+		return fmt.Errorf("engine.json is of process %d, not %d", e.PID, pid)
+	}
+	return nil
 }
 
 // kill ends the engine as a power cut would: no warning, nothing flushed.
@@ -160,7 +187,12 @@ func (w *world) kill() {
 	w.engine = nil
 }
 
+// close ends the processes, once; after a failure it shows what they said.
 func (w *world) close() {
+	if w.lab == nil {
+		return
+	}
+	defer func() { w.lab = nil }()
 	for _, p := range []*exec.Cmd{w.engine, w.lab} {
 		if p != nil {
 			_ = p.Process.Kill()
@@ -183,6 +215,12 @@ func (w *world) close() {
 type result struct {
 	code     int
 	out, err string
+}
+
+// says is true when a command said so, wherever its lines were broken.
+func (r result) says(words string) bool {
+	flat := func(text string) string { return strings.Join(strings.Fields(text), " ") }
+	return strings.Contains(flat(r.out+" "+r.err), flat(words))
 }
 
 // lifeboat runs one command to its end.
@@ -215,14 +253,20 @@ func (w *world) must(code int, args ...string) result {
 // until polls for a fact, with a bound.
 func (w *world) until(what string, fact func() error) {
 	w.t.Helper()
+	w.within(patience, what, fact)
+}
+
+// within is until with a bound of its own.
+func (w *world) within(bound time.Duration, what string, fact func() error) {
+	w.t.Helper()
 	var err error
-	for end := time.Now().Add(patience); time.Now().Before(end); {
+	for end := time.Now().Add(bound); time.Now().Before(end); {
 		if err = fact(); err == nil {
 			return
 		}
 		<-time.After(50 * time.Millisecond)
 	}
-	w.t.Fatalf("waited %s for: %s: %v", patience, what, err)
+	w.t.Fatalf("waited %s for: %s: %v", bound, what, err)
 }
 
 // The control port's shapes: the parts that judge.
@@ -235,30 +279,39 @@ type (
 		Violations []string `json:"violations"`
 	}
 	labCopy struct {
-		VM     string `json:"vm"`
-		Name   string `json:"name"`
-		Host   string `json:"host"`
-		Power  string `json:"power"`
-		Mode   string `json:"mode"`
-		State  string `json:"state"`
-		Test   bool   `json:"test"`
+		VM    string `json:"vm"`
+		Name  string `json:"name"`
+		Host  string `json:"host"`
+		Power string `json:"power"`
+		Mode  string `json:"mode"`
+		State string `json:"state"`
+		Test  bool   `json:"test"`
+		// AutoStart is what the host does with it when it gets power again.
+		AutoStart string `json:"autostart"`
+		Networks  []struct {
+			Connected bool `json:"connected"`
+		} `json:"networks"`
 		Writes struct {
 			Committed uint64 `json:"committed"`
 			Held      uint64 `json:"held"`
 			Missing   uint64 `json:"missing"`
+			Own       uint64 `json:"own"`
 		} `json:"writes"`
+		Points []struct {
+			Type    string    `json:"type"`
+			Created time.Time `json:"created"`
+			Held    uint64    `json:"held"`
+		} `json:"points"`
+		// Extended is the second relationship of the middle copy of a chain.
+		Extended *struct {
+			To           string `json:"to"`
+			State        string `json:"state"`
+			FrequencySec int    `json:"frequency_sec"`
+		} `json:"extended"`
+		// Settings are those of its own relationship, in words.
+		Settings string `json:"settings"`
 	}
-	entry struct {
-		Seq  uint64    `json:"seq"`
-		At   time.Time `json:"at"`
-		Sim  time.Time `json:"sim"`
-		Host string    `json:"host"`
-		VM   string    `json:"vm"`
-		What string    `json:"what"`
-		From string    `json:"from"`
-		To   string    `json:"to"`
-		By   string    `json:"by"`
-	}
+	entry = truth.Entry
 )
 
 func (w *world) tryState() (labState, error) {

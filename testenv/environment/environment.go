@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,12 +21,15 @@ import (
 
 // Environment is a whole simulated world.
 type Environment struct {
-	Name        string    `yaml:"environment"`
-	Description string    `yaml:"description,omitempty"`
-	Sites       []Site    `yaml:"sites"`
-	Networks    []Network `yaml:"networks,omitempty"`
-	Hosts       []Host    `yaml:"hosts"`
-	VMs         []VM      `yaml:"vms"`
+	Name        string `yaml:"environment"`
+	Description string `yaml:"description,omitempty"`
+	// LineMBPerS is how fast the line between the sites is, in MB a second
+	// (binary; default 100).
+	LineMBPerS int       `yaml:"line_mb_per_s,omitempty"`
+	Sites      []Site    `yaml:"sites"`
+	Networks   []Network `yaml:"networks,omitempty"`
+	Hosts      []Host    `yaml:"hosts"`
+	VMs        []VM      `yaml:"vms"`
 	// Plans are recovery plans in Lifeboat's own format. The lab does not read
 	// them: they go into the written configuration as they are.
 	Plans []yaml.MapSlice `yaml:"plans,omitempty"`
@@ -35,6 +39,19 @@ type Environment struct {
 type Site struct {
 	Name   string `yaml:"name"`
 	Engine bool   `yaml:"engine,omitempty"`
+	// Witnesses answer while the site has power and a line.
+	Witnesses []Witness `yaml:"witnesses,omitempty"`
+}
+
+// Witness is something at a site, no host, that answers on a TCP port: asked, it
+// tells a site that is lost from one that is only cut off.
+type Witness struct {
+	Name    string `yaml:"name"`
+	Address string `yaml:"address"`
+	Port    int    `yaml:"port"`
+	// Outside is true for what stands elsewhere and is reached over the site's
+	// line: the site's power does not matter to it.
+	Outside bool `yaml:"outside,omitempty"`
 }
 
 // Network is a user network: a switch and a subnet at each site.
@@ -51,6 +68,9 @@ type NetworkSite struct {
 	Gateway    string   `yaml:"gateway,omitempty"`
 	DNS        []string `yaml:"dns,omitempty"`
 	TestSwitch string   `yaml:"test_switch,omitempty"`
+	// TestSubnet is where a gateway on TestSwitch shows what stands there, with the
+	// same host part.
+	TestSubnet string `yaml:"test_subnet,omitempty"`
 }
 
 // Host is a simulated Hyper-V host. Sizes are GB (binary).
@@ -68,6 +88,9 @@ type Host struct {
 	// ClockSkew is added to the host's clock.
 	ClockSkew time.Duration `yaml:"clock_skew,omitempty"`
 	Replica   Replica       `yaml:"replica"`
+	Guardian  Guardian      `yaml:"guardian,omitempty"`
+	// BitLocker are the volumes it encrypts; none: the feature is not installed.
+	BitLocker []BitLocker `yaml:"bitlocker,omitempty"`
 }
 
 // Replica is the host's replica server and its certificate.
@@ -96,7 +119,7 @@ type VM struct {
 	Host     string `yaml:"host"`
 	MemoryGB int    `yaml:"memory_gb"`
 	DisksGB  []int  `yaml:"disks_gb,omitempty"`
-	// ExcludedGB are disks that do not replicate.
+	// ExcludedGB are disks that the VM has at its first host and does not send.
 	ExcludedGB []int  `yaml:"excluded_gb,omitempty"`
 	Network    string `yaml:"network,omitempty"`
 	IP         string `yaml:"ip,omitempty"`
@@ -115,9 +138,24 @@ type VM struct {
 	// WritesPerMinute is how busy its users are (default 60).
 	WritesPerMinute int    `yaml:"writes_per_minute,omitempty"`
 	AutoStart       string `yaml:"auto_start,omitempty"` // Nothing, StartIfRunning (default), Start
+	// VTPM is true for a VM with a virtual TPM: it starts only where its guardian's
+	// key is. Its guardian is that of the host where it runs at first.
+	VTPM bool `yaml:"vtpm,omitempty"`
 	// Replicate is how it is protected; nil means not at all.
 	Replicate *Replicate `yaml:"replicate,omitempty"`
 	Note      string     `yaml:"note,omitempty"`
+	// Empty is true for a VM that was made while the lab ran: there is no system
+	// on its disk.
+	Empty bool `yaml:"-"`
+}
+
+// ExcludedDisks are the file names of the disks that do not replicate.
+func (v VM) ExcludedDisks() []string {
+	var out []string
+	for i := range v.ExcludedGB {
+		out = append(out, fmt.Sprintf("excluded%d.vhdx", i))
+	}
+	return out
 }
 
 // HTTP is a port that answers HTTP: Path with Status, the rest with 404.
@@ -132,14 +170,25 @@ type Replicate struct {
 	To        string        `yaml:"to"`
 	Frequency time.Duration `yaml:"frequency"` // 30s, 5m, 15m
 	Points    int           `yaml:"points,omitempty"`
-	RPO       time.Duration `yaml:"rpo,omitempty"`
+	// AppConsistentHours is every how many hours a point is made
+	// application-consistent (0: none; needs points).
+	AppConsistentHours int           `yaml:"app_consistent_hours,omitempty"`
+	RPO                time.Duration `yaml:"rpo,omitempty"`
+	Extend             *Extend       `yaml:"extend,omitempty"`
+}
+
+// Extend is the third copy of a VM, made from the second.
+type Extend struct {
+	To        string        `yaml:"to"`
+	Frequency time.Duration `yaml:"frequency"` // 5m, 15m; never more often than the first hop
+	Points    int           `yaml:"points,omitempty"`
 }
 
 //go:embed *.yaml
 var shipped embed.FS
 
 // Load reads a shipped environment by its name, a file by its path, or makes
-// one: generate:VMS or generate:VMS,HOSTPAIRS.
+// one: generate:VMS, generate:VMS,HOSTPAIRS or generate:VMS,HOSTPAIRS,FREQUENCY.
 func Load(name string) (*Environment, error) {
 	if numbers, ok := strings.CutPrefix(name, "generate:"); ok {
 		return generated(numbers)
@@ -149,22 +198,34 @@ func Load(name string) (*Environment, error) {
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("environment %q: shipped are northgate and pair; else name a YAML file or generate:VMS,HOSTPAIRS: %w", name, err)
+		return nil, fmt.Errorf("environment %q: shipped are northgate, brightwater and pair; else name a YAML file or generate:VMS,HOSTPAIRS: %w", name, err)
 	}
 	return Parse(text)
 }
 
 func generated(numbers string) (*Environment, error) {
-	vms, pairs, _ := strings.Cut(numbers, ",")
-	n, err := strconv.Atoi(vms)
-	p := 1
-	if err == nil && pairs != "" {
-		p, err = strconv.Atoi(pairs)
+	parts := append(strings.Split(numbers, ","), "", "")
+	n, err := strconv.Atoi(parts[0])
+	pairs := 1
+	if err == nil && parts[1] != "" {
+		pairs, err = strconv.Atoi(parts[1])
 	}
-	if err != nil || n < 1 || n > 20_000 || p < 1 || p > 500 {
-		return nil, fmt.Errorf("generate:%s: write generate:VMS,HOSTPAIRS, 1 to 20000 VMs on 1 to 500 pairs of hosts", numbers)
+	var frequencies []time.Duration
+	if err == nil && parts[2] != "" {
+		var f time.Duration
+		f, err = time.ParseDuration(parts[2])
+		frequencies = append(frequencies, f)
 	}
-	return Generate(n, p), nil
+	if err != nil || len(parts) > 5 || n < 1 || n > 20_000 || pairs < 1 || pairs > 500 || !replicates(frequencies) {
+		return nil, fmt.Errorf("generate:%s: write generate:VMS,HOSTPAIRS,FREQUENCY, 1 to 20000 VMs on 1 to 500 pairs of hosts, all at 30s, 5m or 15m (a mixture when left out)", numbers)
+	}
+	return Generate(n, pairs, frequencies...), nil
+}
+
+func replicates(frequencies []time.Duration) bool {
+	return !slices.ContainsFunc(frequencies, func(f time.Duration) bool {
+		return f != 30*time.Second && f != 5*time.Minute && f != 15*time.Minute
+	})
 }
 
 // Parse reads an environment strictly: an unknown field is an error with its
@@ -187,6 +248,14 @@ func (e *Environment) check() error {
 	sites, hosts, networks := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, s := range e.Sites {
 		sites[s.Name] = true
+		for _, w := range s.Witnesses {
+			if _, err := netip.ParseAddr(w.Address); err != nil || w.Name == "" || w.Port < 1 || w.Port > 65535 {
+				bad("site %q: a witness has a name, an IP address and a port: %+v", s.Name, w)
+			}
+		}
+	}
+	if e.LineMBPerS < 0 {
+		bad("line_mb_per_s is %d: write a number above 0", e.LineMBPerS)
 	}
 	for _, n := range e.Networks {
 		networks[n.Name] = true
@@ -194,8 +263,11 @@ func (e *Environment) check() error {
 			if !sites[s.Site] {
 				bad("network %q: there is no site %q", n.Name, s.Site)
 			}
-			if _, err := netip.ParsePrefix(s.Subnet); s.Subnet != "" && err != nil {
-				bad("network %q: %q is no subnet", n.Name, s.Subnet)
+			for _, subnet := range []string{s.Subnet, s.TestSubnet} {
+				if _, err := netip.ParsePrefix(subnet); subnet == "" || err == nil {
+					continue
+				}
+				bad("network %q: %q is no subnet", n.Name, subnet)
 			}
 		}
 	}
@@ -208,6 +280,7 @@ func (e *Environment) check() error {
 			bad("host %q: there is no site %q", h.Name, h.Site)
 		}
 	}
+	e.checkGuardians(bad)
 	for _, vm := range e.VMs {
 		e.checkVM(vm, hosts, networks, bad)
 	}
@@ -237,6 +310,22 @@ func (e *Environment) checkVM(vm VM, hosts, networks map[string]bool, bad func(s
 	if r.Frequency != 30*time.Second && r.Frequency != 5*time.Minute && r.Frequency != 15*time.Minute {
 		bad("VM %q: frequency is 30s, 5m or 15m, not %s", vm.Name, r.Frequency)
 	}
+	if r.Points < 0 || r.Points > 24 {
+		bad("VM %q: points are 0 to 24, not %d", vm.Name, r.Points)
+	}
+	if r.AppConsistentHours < 0 || r.AppConsistentHours > 12 || (r.AppConsistentHours > 0 && r.Points == 0) {
+		bad("VM %q: app_consistent_hours is 1 to 12 and needs points", vm.Name)
+	}
+	x := r.Extend
+	if x == nil {
+		return
+	}
+	if !hosts[x.To] || x.To == vm.Host || x.To == r.To {
+		bad("VM %q: replicate.extend.to must be a third host, is %q", vm.Name, x.To)
+	}
+	if (x.Frequency != 5*time.Minute && x.Frequency != 15*time.Minute) || x.Frequency < r.Frequency {
+		bad("VM %q: the frequency of extend is 5m or 15m and not below that of the first hop, is %s", vm.Name, x.Frequency)
+	}
 }
 
 func (e *Environment) setDefaults() {
@@ -253,6 +342,9 @@ func (e *Environment) setDefaults() {
 		}
 		if h.Replica.Auth == "" {
 			h.Replica.Auth = "Kerberos"
+		}
+		if h.Guardian.KeyServer != "" && h.Guardian.Attestation == "" {
+			h.Guardian.Attestation = "Passed"
 		}
 		if h.Replica.Expires == 0 {
 			h.Replica.Expires = 2 * 365 * 24 * time.Hour

@@ -8,8 +8,12 @@ import (
 )
 
 // Generate makes a world of n VMs on pairs of hosts, one of each pair at site
-// a, the other at b, with one plan "all" over them in stages of at most 20.
-func Generate(n, pairs int) *Environment {
+// a, the other at b, with one plan "all" over them in stages of at most 20. The
+// VMs take turns at the frequencies; none means all that Hyper-V has.
+func Generate(n, pairs int, frequencies ...time.Duration) *Environment {
+	if len(frequencies) == 0 {
+		frequencies = []time.Duration{30 * time.Second, 5 * time.Minute, 15 * time.Minute}
+	}
 	e := &Environment{
 		Name: fmt.Sprintf("generated-%d-%d", n, pairs), Description: "made by generate",
 		Sites: []Site{{Name: "a"}, {Name: "b", Engine: true}},
@@ -34,7 +38,7 @@ func Generate(n, pairs int) *Environment {
 			Name: fmt.Sprintf("VM-%05d", i+1), Host: fmt.Sprintf("HV-a%03d", p+1), MemoryGB: 1, Network: "lan",
 			IP:   fmt.Sprintf("10.10.%d.%d", i/200%200+1, i%200+10),
 			Boot: time.Duration(20+i%20) * time.Second, Shutdown: time.Duration(10+i%10) * time.Second,
-			Replicate: &Replicate{To: fmt.Sprintf("HV-b%03d", p+1), Frequency: []time.Duration{30 * time.Second, 5 * time.Minute, 15 * time.Minute}[i%3]},
+			Replicate: &Replicate{To: fmt.Sprintf("HV-b%03d", p+1), Frequency: frequencies[i%len(frequencies)]},
 		})
 	}
 	e.Plans = []yaml.MapSlice{planOf(e)}

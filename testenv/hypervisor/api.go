@@ -37,6 +37,7 @@ type VM struct {
 	Health           string // VMReplicationHealthState
 	Heartbeat        string // VMHeartbeatStatus
 	Status           string
+	Notes            string
 	AutoStart        string // Nothing, StartIfRunning, Start
 	AutoStop         string
 	Version          string
@@ -52,7 +53,10 @@ type VM struct {
 	Points           []Point // recovery points and checkpoints, oldest first
 	TestVM           string  // GUID of the test copy
 	TestOf           string  // GUID of the replica this is a test copy of
+	VTPM             bool
+	Guardian         string // who can open its key protector
 	ConfigurationDir string
+	Provider         string // of its replication, "" for Hyper-V's own
 }
 
 // Relation is one replication relationship of a copy (Get-VMReplication, and
@@ -78,6 +82,9 @@ type Relation struct {
 	InitialStart                         time.Time
 	PendingBytes, AverageBytes, MaxBytes uint64
 	InitialBytes                         uint64
+	Task                                 string // of a first copy or resynchronization on its way, else ""
+	TaskPercent                          int
+	LastVSS                              time.Time // of the newest application-consistent point
 	AverageLatency, MaxLatency           time.Duration
 	Errors, Succeeded, Missed            uint32
 	LastType, FailoverType               string // None, Regular, ApplicationConsistent, Planned
@@ -124,9 +131,12 @@ type HostInfo struct {
 	Now                    time.Time // the host's clock: simulated, with its skew
 	Supported              []string  // VM configuration versions
 	DefaultPath            string
+	Volume                 string // where it is mounted
 	VolumeSize, VolumeFree uint64
 	Switches               []Switch
 	Replica                ReplicaServer
+	Certificate            string // thumbprint of the host's own certificate
+	CertificateEnds        time.Time
 }
 
 // Switch is a virtual switch.

@@ -3,6 +3,7 @@ package hypervisor
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,7 @@ const (
 	stateError      = "Error"
 	stateResync     = "WaitingForStartResynchronize"
 	stateResyncing  = "Resynchronizing"
+	stateRecovers   = "RecoveryInProgress"
 )
 
 // copyState is one VM on one host.
@@ -46,6 +48,9 @@ type copyState struct {
 	power      string
 	autoStart  string
 	memory     int64
+	generation int // 0: 2
+	notes      string
+	upgraded   string // configuration version, "" for that of every VM
 	created    time.Time
 	startedAt  time.Time
 	busy       string // the operation that holds the VM
@@ -62,16 +67,38 @@ type copyState struct {
 	auth         string
 	failoverType string
 	lastRepl     time.Time
+	appliedUpTo  time.Time // while its host receives and does not apply, else zero
 	nextCycle    time.Time
 	failures     int
 	succeeded    uint32
 	missed       uint32
 	allowed      string
+	vss          int
+	lastType     string
+	transfer     *transfer
+	update       *diskUpdate
+	unsaid       bool // the replica was not told of changed settings
+
+	test      *copyState // the test VM of this replica
+	testOf    *copyState // the replica of this test VM
+	testShown time.Time  // from when on test shows
+	lastTest  time.Time
+
+	port         int    // 0: Hyper-V's own
+	thumbprint   string // of this side's certificate, as enabling gave it
+	uncompressed bool
+	initialStart time.Time   // when the first copy begins by itself
+	seed         bool        // a VM that was here before and waits for its primary
+	provider     string      // of its replication, "" for Hyper-V's own
+	placeholder  *savedPoint // changes that wait for the import of an export
+	extended     *leg
 
 	adapters []*adapterState
 	disks    []Disk
 	history  []savedPoint
-	before   *savedPoint // what Stop-VMFailover goes back to
+	// checkpoints are those of people, no recovery points.
+	checkpoints []Point
+	before      *savedPoint // what Stop-VMFailover goes back to
 
 	// guestIP is on the guest's disk: it travels with the data.
 	guestIP string
@@ -79,6 +106,11 @@ type copyState struct {
 	// acknowledged writes below it are not.
 	held, missing uint64
 	writingSince  time.Time // simulated; zero while it does not write
+	// content says which writes those are; session names those that are being
+	// written now.
+	content  content
+	session  string
+	sessions int
 
 	listeners []net.Listener
 }
@@ -93,6 +125,7 @@ type savedPoint struct {
 	Point
 	held, missing uint64
 	guestIP       string
+	content       content
 }
 
 // place puts a VM of the environment on its host, with its replica.
@@ -115,6 +148,12 @@ func (f *Farm) place(n int, vm environment.VM) error {
 		}
 		c.adapters[0].Switch = site.Switch
 	}
+	for i, name := range vm.ExcludedDisks() {
+		c.disks = append(c.disks, Disk{
+			Path: fmt.Sprintf(`D:\VMs\%s\%s`, id, name), SizeBytes: uint64(gb(vm.ExcludedGB[i])), UsedBytes: uint64(gb(vm.ExcludedGB[i])) / 2,
+			Controller: "SCSI", Slot: len(c.disks),
+		})
+	}
 	h.add(c)
 	r := vm.Replicate
 	if r == nil {
@@ -123,6 +162,7 @@ func (f *Farm) place(n int, vm environment.VM) error {
 	target := f.Host(r.To)
 	t := f.newCopy(target, &f.env.VMs[n], id)
 	t.power, t.guestIP = off, vm.IP
+	t.storeFrom(c)
 	target.add(t)
 	for _, side := range []struct {
 		c    *copyState
@@ -131,10 +171,23 @@ func (f *Farm) place(n int, vm environment.VM) error {
 	}{{c, modePrimary, target}, {t, modeReplica, h}} {
 		side.c.mode, side.c.state, side.c.partner = side.mode, stateReplicates, side.with
 		side.c.frequency, side.c.points, side.c.auth = r.Frequency, r.Points, authOf(h, target)
-		side.c.lastRepl = f.epoch
+		side.c.lastRepl, side.c.lastType, side.c.vss = f.epoch, regular, r.AppConsistentHours
 	}
+	if f.opts.Dialect.ReplicaStartsNothing {
+		t.autoStart = "Nothing"
+	}
+	c.age(t, r.Points)
 	c.nextCycle = f.epoch.Add(time.Duration(f.rand.Int64N(int64(r.Frequency))))
+	f.extend(t, &f.env.VMs[n])
 	return nil
+}
+
+// storeFrom puts the disks of a replica where its host keeps those of the
+// primary's.
+func (c *copyState) storeFrom(primary *copyState) {
+	for i := range c.disks {
+		c.disks[i].Path = c.host.replicaPath(c.disks[i].Path, primary.id, primary.host.env.FQDN)
+	}
 }
 
 func authOf(a, b *Host) string {
@@ -164,6 +217,11 @@ func (f *Farm) newCopy(h *Host, vm *environment.VM, id string) *copyState {
 func (h *Host) add(c *copyState) {
 	h.copies = append(h.copies, c)
 	h.byID[c.id] = c
+}
+
+func (h *Host) drop(c *copyState) {
+	h.copies = slices.DeleteFunc(h.copies, func(o *copyState) bool { return o == c })
+	delete(h.byID, c.id)
 }
 
 // find returns a host's copy of a VM, or the refusal that Get-VM -Id gives.
@@ -209,8 +267,9 @@ func (c *copyState) snapshot() VM {
 	f := c.host.farm
 	vm := VM{
 		ID: c.id, Name: c.name, Power: c.power, Mode: c.mode, State: c.state, Health: c.health(), Heartbeat: c.heartbeat(),
-		Status: "Operating normally", AutoStart: c.autoStart, AutoStop: "Save", Version: "9.0", Generation: 2,
+		Status: "Operating normally", AutoStart: c.autoStart, AutoStop: "Save", Version: c.configVersion(), Generation: c.generationOf(), Notes: c.notes,
 		MemoryStartup: c.memory, Processors: 2, Created: c.created, Disks: append([]Disk(nil), c.disks...), ConfigurationDir: `D:\VMs`,
+		VTPM: c.env.VTPM, Guardian: f.guardianOf(c.env),
 	}
 	if c.power != off {
 		vm.MemoryAssigned = c.memory
@@ -227,8 +286,16 @@ func (c *copyState) snapshot() VM {
 	for _, p := range c.history {
 		vm.Points = append(vm.Points, p.Point)
 	}
-	if c.mode != modeNone {
+	vm.Points = append(vm.Points, c.checkpoints...)
+	vm.TestVM, vm.Provider = c.shownTest(), c.provider
+	if c.testOf != nil {
+		vm.TestOf = c.testOf.id
+	}
+	if c.mode != modeNone && c.mode != modeTest {
 		vm.Relations = []Relation{c.relation()}
+	}
+	if c.extended != nil {
+		vm.Relations = append(vm.Relations, c.extended.relation(c))
 	}
 	return vm
 }
@@ -236,12 +303,15 @@ func (c *copyState) snapshot() VM {
 func (c *copyState) relation() Relation {
 	r := Relation{
 		Relationship: "Simple", Mode: c.mode, State: c.state, Health: c.health(), FrequencySec: int(c.frequency / time.Second),
-		RecoveryHistory: c.points, Auth: c.auth, Port: 443, Compression: true, LastReplication: c.lastRepl, LastApplied: c.lastRepl,
-		Succeeded: c.succeeded, Missed: c.missed, LastType: "Regular", FailoverType: orNone(c.failoverType), Thumbprint: c.host.replica.Thumbprint,
-		AllowedPrimary: c.allowed,
+		RecoveryHistory: c.points, Auth: c.auth, Port: portOf(c.auth, c.port), Compression: !c.uncompressed, LastReplication: c.lastRepl, LastApplied: c.lastApplied(),
+		Succeeded: c.succeeded, Missed: c.missed, LastType: orNone(c.lastType), FailoverType: orNone(c.failoverType), Thumbprint: c.host.certificate,
+		AllowedPrimary: c.allowed, InitialStart: c.initialStart, VSSFrequencyHour: c.vss, LastVSS: c.lastApp(), LastTestFailover: c.lastTest, HealthDetails: c.details(),
+	}
+	if c.mode == modePrimary && c.thumbprint != "" {
+		r.Thumbprint = c.thumbprint
 	}
 	if c.auth == "Kerberos" {
-		r.Port, r.Thumbprint = 80, ""
+		r.Thumbprint = ""
 	}
 	if c.mode == modePrimary {
 		r.PrimaryServer = c.host.env.FQDN
@@ -249,6 +319,10 @@ func (c *copyState) relation() Relation {
 			r.ReplicaServer, r.CurrentReplicaServer = c.partner.env.FQDN, c.partner.env.FQDN
 		}
 		r.PendingBytes = c.pending()
+		if t := c.transfer; t != nil {
+			r.InitialBytes, r.PendingBytes = t.total, t.left()
+			r.Task, r.TaskPercent = t.task(), t.percent()
+		}
 	} else {
 		r.ReplicaServer, r.CurrentReplicaServer = c.host.env.FQDN, c.host.env.FQDN
 		if c.partner != nil {
@@ -256,6 +330,13 @@ func (c *copyState) relation() Relation {
 		}
 	}
 	return r
+}
+
+func (c *copyState) generationOf() int {
+	if c.generation == 0 {
+		return 2
+	}
+	return c.generation
 }
 
 func orNone(s string) string {
@@ -285,20 +366,44 @@ func (c *copyState) health() string {
 	switch c.state {
 	case stateDisabled:
 		return "NotApplicable"
-	case stateError, stateResync:
+	case stateError, stateResync, stateUpdateError:
 		return "Critical"
 	case stateSuspended:
-		if c.mode == modeReplica {
+		if c.isReplica() {
 			return "Critical"
 		}
 		return "Warning"
-	case stateReady, stateWaits, stateInitial, stateFailedOver, stateCommitted, statePrepared, stateResyncing:
+	case stateReady, stateWaits, stateInitial, stateFailedOver, stateCommitted, statePrepared, stateResyncing, stateResyncPaused, stateRecovers, stateUpdating:
 		return "Warning"
 	}
-	if c.host.farm.Now().Sub(c.lastRepl) > time.Hour {
+	if c.late() {
 		return "Warning"
 	}
 	return "Normal"
+}
+
+// late is true when the last cycle is too long ago.
+func (c *copyState) late() bool {
+	bound := time.Hour
+	if c.isReplica() && c.host.farm.opts.Dialect.ReplicaWarnsAtOnce {
+		bound = 2*c.frequency + 30*time.Second
+	}
+	return c.host.farm.Now().Sub(c.lastRepl) > bound
+}
+
+// details are the texts behind the health.
+//
+// Microsoft virtualization team: "Interpreting Replication Health, part 2".
+func (c *copyState) details() []string {
+	switch {
+	case c.state == stateError:
+		return []string{"Replication for virtual machine '" + c.name + "' is in error. Fix the error(s) and resume replication."}
+	case c.state == stateResync:
+		return []string{"Resynchronization is required for the virtual machine '" + c.name + "'. Resume replication to start resynchronization."}
+	case c.isReplica() && c.state == stateReplicates && c.late():
+		return []string{"Replica virtual machine '" + c.name + "' is behind the primary by more than an hour."}
+	}
+	return nil
 }
 
 // bytesPerWrite makes a write's share of the backlog.

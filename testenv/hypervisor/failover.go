@@ -3,7 +3,14 @@ package hypervisor
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
+)
+
+// What a replication or a failover was (VMReplicationType).
+const (
+	regular = "Regular"
+	planned = "Planned"
 )
 
 // notApplicable is for when a cmdlet does not fit the VM's mode.
@@ -11,10 +18,10 @@ func notApplicable(c *copyState, cmdlet string) *Refusal {
 	return refuse("InvalidOperation", "InvalidOperation", fmt.Sprintf("'%s' is not applicable on virtual machine '%s'.", cmdlet, c.name))
 }
 
-// StartFailover prepares a primary, or fails a replica over.
+// StartFailover prepares a primary, fails a replica over, or makes a test VM
+// beside it, whose GUID it answers.
 //
-// Microsoft: Start-VMFailover; replica model rows 10 and 12. A test failover is
-// not simulated yet and is refused.
+// Microsoft: Start-VMFailover; replica model rows 10, 12 and 13.
 func (h *Host) StartFailover(_ context.Context, by Caller, id string, how Failover) (string, error) {
 	h.farm.mu.Lock()
 	defer h.farm.mu.Unlock()
@@ -25,10 +32,10 @@ func (h *Host) StartFailover(_ context.Context, by Caller, id string, how Failov
 	defer func() { c.busy = "" }()
 	switch {
 	case how.AsTest:
-		return "", refuse("OperationFailed", "NotImplemented", "this lab does not simulate test failover yet")
+		return h.testFailOver(c, by, how.Point)
 	case how.Prepare:
 		return "", h.prepare(c, by)
-	case c.mode != modeReplica:
+	case !c.isReplica():
 		return "", notApplicable(c, "Start-VMFailover")
 	}
 	return "", h.failOver(c, by, how)
@@ -51,14 +58,14 @@ func (h *Host) prepare(c *copyState, by Caller) error {
 	if why := h.cannotSend(c, o); why != "" {
 		return refuse("OperationFailed", "NotSpecified", "The last changes could not be sent: "+why)
 	}
-	if o.mode != modeReplica || o.state != stateReplicates {
+	if !o.takesFrom(h) {
 		return refuse("OperationFailed", "NotSpecified", "The replica does not accept changes.")
 	}
 	c.deliver(o)
 	if h.farm.opts.Dialect.SyncedPoint {
 		o.addPoint("SyncedReplica")
 	}
-	o.failoverType = ""
+	o.failoverType, o.lastType, c.lastType = "", planned, planned
 	c.setState(statePrepared, by.By)
 	return nil
 }
@@ -69,29 +76,43 @@ func (h *Host) failOver(c *copyState, by Caller, how Failover) error {
 	switch {
 	case c.power != off:
 		return invalidState(c, "fail over")
-	case c.state != stateReplicates && c.state != stateSuspended && c.state != stateResyncing:
+	case c.state != stateReplicates && c.state != stateSuspended && c.state != stateResyncing && c.state != stateUpdating:
 		return invalidState(c, "fail over")
 	case c.lastRepl.IsZero():
 		return invalidState(c, "fail over")
 	}
-	c.before = &savedPoint{held: c.held, missing: c.missing, guestIP: c.guestIP}
-	kind := "Regular"
+	kind, from := regular, c.newPoint("Replica", h.farm.Now())
 	if o := c.other(); o != nil && o.state == statePrepared && how.Point == "" {
-		kind = "Planned"
+		kind = planned
 	}
 	if how.Point != "" {
 		p := c.point(how.Point)
 		if p == nil {
-			c.before = nil
-			return refuse("InvalidParameter", "InvalidArgument", "The recovery point does not belong to this virtual machine.")
+			return unknownPoint()
 		}
-		c.held, c.missing, c.guestIP = p.held, p.missing, p.guestIP
+		from = *p
+		kind = map[string]string{"AppConsistentReplica": "ApplicationConsistent", "SyncedReplica": planned, "Replica": regular}[p.Type]
 	}
-	c.setState("RecoveryInProgress", by.By)
-	h.farm.pass(failoverTakes)
+	before := c.newPoint("Replica", h.farm.Now())
+	c.before = &before
+	c.goTo(from)
+	c.setState(stateRecovers, by.By)
+	h.farm.pass(h.farm.failoverTakes(from.Created))
 	c.failoverType = kind
 	c.setState(stateFailedOver, by.By)
 	return nil
+}
+
+// failoverTakes: the latest point is there at once, an old one takes as long as
+// the undo logs need.
+//
+// Microsoft virtualization team: "Improvements in Recovery History".
+func (f *Farm) failoverTakes(point time.Time) time.Duration {
+	hours := time.Duration(f.Now().Sub(point).Hours())
+	if f.opts.Dialect.SlowFailover {
+		return (1 + hours) * time.Minute
+	}
+	return failoverTakes + hours*2*time.Second
 }
 
 func (c *copyState) point(id string) *savedPoint {
@@ -103,10 +124,11 @@ func (c *copyState) point(id string) *savedPoint {
 	return nil
 }
 
-// StopFailover takes a preparation or a failover back. A failed over VM that
-// runs is turned off first; what it wrote is gone.
+// StopFailover ends a test failover before all else; without one it takes a
+// preparation or a failover back. A failed over VM that runs is turned off
+// first; what it wrote is gone.
 //
-// Microsoft: Stop-VMFailover; replica model rows 11 and 15.
+// Microsoft: Stop-VMFailover; replica model rows 11, 14 and 15.
 func (h *Host) StopFailover(_ context.Context, by Caller, id string) error {
 	h.farm.mu.Lock()
 	defer h.farm.mu.Unlock()
@@ -116,25 +138,40 @@ func (h *Host) StopFailover(_ context.Context, by Caller, id string) error {
 	}
 	defer func() { c.busy = "" }()
 	switch {
+	case c.mode == modeTest:
+		return notApplicable(c, "Stop-VMFailover")
+	case c.test != nil:
+		return h.endTest(c, by)
 	case c.mode == modePrimary && c.state == statePrepared:
 		h.farm.pass(time.Second)
 		c.setState(stateReplicates, by.By)
 		c.nextCycle = h.farm.Now().Add(c.frequency)
 		return nil
-	case c.mode == modeReplica && (c.state == stateFailedOver || c.state == "RecoveryInProgress"):
-		if c.power != off {
-			h.farm.guestDown(c)
-			c.setPower(off, by.By)
+	case c.isReplica() && (c.state == stateFailedOver || c.state == stateRecovers):
+		if c.power == saved && h.farm.opts.Dialect.CancelRefusesSaved {
+			break
 		}
-		h.farm.pass(failoverTakes)
-		if c.before != nil {
-			c.held, c.missing, c.guestIP = c.before.held, c.before.missing, c.before.guestIP
-		}
-		c.before, c.failoverType = nil, ""
-		c.setState(stateReplicates, by.By)
+		h.cancel(c, by)
 		return nil
 	}
 	return invalidState(c, "cancel the failover")
+}
+
+func (h *Host) cancel(c *copyState, by Caller) {
+	if c.power != off {
+		h.farm.guestDown(c)
+		c.setPower(off, by.By)
+	}
+	h.farm.pass(failoverTakes)
+	if c.before != nil {
+		c.goTo(*c.before)
+	}
+	c.before, c.failoverType = nil, ""
+	c.setState(stateReplicates, by.By)
+	if o := c.other(); o != nil && o.mode == modePrimary && o.state == stateError && !h.farm.opts.Dialect.ErrorAfterCancel && o.host.refusedBy(h, o.auth, "") == "" {
+		o.failures = 0
+		o.setState(stateReplicates, "host")
+	}
 }
 
 // CompleteFailover commits: recovery points go, and so does the way back.
@@ -148,7 +185,7 @@ func (h *Host) CompleteFailover(_ context.Context, by Caller, id string) error {
 		return err
 	}
 	defer func() { c.busy = "" }()
-	if c.mode != modeReplica || c.state != stateFailedOver {
+	if !c.isReplica() || c.state != stateFailedOver {
 		return invalidState(c, "complete the failover")
 	}
 	h.farm.pass(completeTakes)
@@ -175,8 +212,11 @@ func (h *Host) Reverse(_ context.Context, by Caller, id string, how Reverse) err
 		return err
 	}
 	defer func() { c.busy = "" }()
-	if c.mode != modeReplica {
+	if !c.isReplica() {
 		return notApplicable(c, "Set-VMReplication")
+	}
+	if c.extended != nil {
+		return refuse("InvalidOperation", "InvalidOperation", fmt.Sprintf("Replication of '%s' cannot be reversed while extended replication is enabled.", c.name))
 	}
 	if c.state != stateFailedOver && c.state != stateCommitted {
 		return invalidState(c, "reverse replication")
@@ -201,19 +241,24 @@ func (h *Host) reverse(c *copyState, to *Host, by Caller) error {
 	if err != nil {
 		return refuse("OperationFailed", "NotSpecified", "The other server has no copy of this virtual machine.")
 	}
-	planned := o.mode == modePrimary && o.state == statePrepared
-	if !planned && (o.mode != modeReplica || o.state != stateWaits) {
+	wasPlanned := o.mode == modePrimary && o.state == statePrepared && c.failoverType == planned
+	switch {
+	case wasPlanned:
+	case o.mode != modeReplica || o.state != stateWaits:
 		return refuse("OperationFailed", "NotSpecified", "The old primary is neither prepared nor set as a replica.")
+	case c.state != stateCommitted && h.farm.opts.Dialect.ReverseNeedsComplete:
+		return invalidState(c, "reverse replication before the failover is completed")
 	}
 	h.farm.pass(reverseTakes)
-	if why := h.refusedBy(to, c.auth, h.replica.Thumbprint); why != "" {
+	if why := h.refusedBy(to, c.auth, h.certificate); why != "" {
 		return refuse("OperationFailed", "NotSpecified", why)
 	}
 	c.dropPoints(by.By)
 	c.setMode(modePrimary, by.By)
 	c.partner, o.partner = to, h
 	o.failoverType = ""
-	if !planned {
+	if !wasPlanned {
+		c.lastRepl = time.Time{}
 		c.setState(stateReady, by.By)
 		return nil
 	}
@@ -224,6 +269,9 @@ func (h *Host) reverse(c *copyState, to *Host, by Caller) error {
 		o.setMode(modeReplica, by.By)
 		o.setState(stateReplicates, by.By)
 		o.lastRepl = h.farm.Now()
+		if h.farm.opts.Dialect.ReverseForgetsTime {
+			o.lastRepl = time.Time{}
+		}
 	}
 	if h.farm.opts.Dialect.LateOldPrimary {
 		h.farm.after(5*time.Second, turn)
@@ -245,15 +293,35 @@ func (h *Host) SetAsReplica(_ context.Context, by Caller, id, allowed string) er
 	}
 	defer func() { c.busy = "" }()
 	switch {
-	case c.mode == modeNone:
+	case c.mode == modeNone || c.mode == modeTest:
 		return notApplicable(c, "Set-VMReplication")
-	case c.power != off:
+	case c.extended != nil, c.power != off && !h.farm.opts.Dialect.AsReplicaRunning:
 		return invalidState(c, "become a replica")
-	case !h.replica.AnyServer && allowed == "" && len(h.replica.Entries) == 0:
+	case !h.authorizes(allowed):
 		return refuse("OperationFailed", "NotSpecified", "No authorization entry fits.")
 	}
+	if c.power != off {
+		h.farm.guestDown(c)
+		c.setPower(off, by.By)
+	}
+	c.dropPoints(by.By)
 	c.setMode(modeReplica, by.By)
 	c.setState(stateWaits, by.By)
-	c.allowed, c.lastRepl = allowed, time.Time{}
+	c.allowed, c.seed, c.lastRepl, c.failoverType, c.transfer = allowed, true, time.Time{}, "", nil
 	return nil
+}
+
+// authorizes: a replica without a primary needs an entry for any server, or the
+// name of one that an entry covers.
+func (h *Host) authorizes(allowed string) bool {
+	d := h.farm.opts.Dialect
+	if h.replica.AnyServer || d.AsReplicaFreely {
+		return true
+	}
+	for _, e := range h.replica.Entries {
+		if e.Primary == "*" || strings.EqualFold(e.Primary, allowed) {
+			return true
+		}
+	}
+	return allowed != "" && !d.AsReplicaNamesEntry && allowedBy(h.replica.Entries, allowed)
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/testenv/environment"
@@ -43,11 +44,19 @@ type Farm struct {
 	writes  map[string]uint64 // per VM: the highest write acknowledged to users
 	ports   []Address
 	entries []Entry
-	faults  []*Fault
-	nextID  int
-	ended   chan struct{}
-	closed  bool
-	violate []string
+	sites   []*site
+	tests   int // how many test failovers there were
+	created int // how many VMs were made
+	skipped atomic.Int64
+
+	witnesses []*witness
+	faults    []*Fault
+	nextID    int
+	media     map[string]medium // exports of first copies, by the name of their folder
+	ended     chan struct{}
+	closed    bool
+	violate   []*violation
+	twins     map[string]*violation // by VM: two copies run now
 }
 
 // epoch is when every simulated world begins: a calm Tuesday morning.
@@ -63,11 +72,17 @@ func New(env *environment.Environment, o Options) (*Farm, error) {
 		o.OnHost = func(string, bool, bool) {}
 	}
 	f := &Farm{
-		env: env, opts: o, began: time.Now(), epoch: epoch, writes: map[string]uint64{}, ended: make(chan struct{}),
+		env: env, opts: o, began: time.Now(), epoch: epoch, writes: map[string]uint64{}, media: map[string]medium{}, twins: map[string]*violation{}, ended: make(chan struct{}),
 		rand: rand.New(rand.NewPCG(uint64(o.Seed), 0x11feb0a7)),
+	}
+	for _, s := range env.Sites {
+		f.sites = append(f.sites, &site{name: s.Name, power: true, linked: true})
 	}
 	for _, h := range env.Hosts {
 		f.hosts = append(f.hosts, f.newHost(h))
+	}
+	for _, h := range f.hosts {
+		f.firstGuardians(h)
 	}
 	for i, vm := range env.VMs {
 		if err := f.place(i, vm); err != nil {
@@ -85,6 +100,7 @@ func New(env *environment.Environment, o Options) (*Farm, error) {
 			}
 		}
 	}
+	f.followWitnesses()
 	f.mu.Unlock()
 	go f.live()
 	return f, nil
@@ -104,6 +120,7 @@ func (f *Farm) Close() {
 			f.closeListeners(c)
 		}
 	}
+	f.followWitnesses()
 }
 
 // Environment is what the farm was made from.
@@ -130,7 +147,7 @@ func (f *Farm) VMID(i int) string { return f.ids[i] }
 
 // Now is the simulated time.
 func (f *Farm) Now() time.Time {
-	return f.epoch.Add(time.Duration(float64(time.Since(f.began)) * f.opts.Speed))
+	return f.epoch.Add(time.Duration(float64(time.Since(f.began))*f.opts.Speed) + time.Duration(f.skipped.Load()))
 }
 
 // real is how long a simulated duration takes here.
@@ -170,17 +187,29 @@ type Host struct {
 	copies  []*copyState
 	byID    map[string]*copyState
 	replica ReplicaServer
-	expires time.Time
+	// certificate is the thumbprint of the one in the host's own store.
+	certificate string
+	expires     time.Time
+	// guardians are the hosts whose guardians' keys are here.
+	guardians []string
+	// files are those of no VM, by path in lower case, and folders made for them.
+	files map[string]File
+	// filled is what else takes of the volume.
+	filled  uint64
 	sending int
 }
 
 func (f *Farm) newHost(env environment.Host) *Host {
-	h := &Host{farm: f, env: env, up: true, linked: true, byID: map[string]*copyState{}, expires: f.epoch.Add(env.Replica.Expires)}
+	h := &Host{farm: f, env: env, up: true, linked: true, byID: map[string]*copyState{}, files: map[string]File{}, expires: f.epoch.Add(env.Replica.Expires)}
 	thumb := env.Replica.Thumbprint
 	if thumb == "" {
 		thumb = fmt.Sprintf("%X", sha256.Sum256(fmt.Appendf(nil, "%d/cert/%s", f.opts.Seed, env.Name)))[:40]
 	}
-	h.replica = ReplicaServer{Enabled: env.Replica.Enabled, Auth: env.Replica.Auth, KerberosPort: 80, CertificatePort: 443, Thumbprint: thumb, Storage: `D:\Replica`}
+	h.certificate = thumb
+	h.replica = ReplicaServer{Auth: "Kerberos", KerberosPort: 80, CertificatePort: 443}
+	if env.Replica.Enabled {
+		h.replica.Enabled, h.replica.Auth, h.replica.Thumbprint, h.replica.Storage = true, env.Replica.Auth, thumb, `D:\Replica`
+	}
 	for _, allow := range env.Replica.Allow {
 		if allow == "*" {
 			h.replica.AnyServer = true
@@ -219,12 +248,15 @@ func (h *Host) Info() HostInfo {
 	info := HostInfo{
 		Name: h.env.Name, FQDN: h.env.FQDN, OS: "Microsoft Windows Server " + h.env.OS + " Standard", Build: b.build,
 		Memory: gb(h.env.MemoryGB), MemoryFree: h.memoryFree(), Processors: 16, Now: h.farm.Now().Add(h.env.ClockSkew), Supported: b.versions,
-		DefaultPath: `D:\VMs`, VolumeSize: uint64(gb(h.env.VolumeGB)), Replica: h.replica,
+		DefaultPath: `D:\VMs`, Volume: `D:\`, CertificateEnds: h.expires, VolumeSize: uint64(gb(h.env.VolumeGB)), Replica: h.replica, Certificate: h.certificate,
 	}
 	for _, s := range h.env.Switches {
 		info.Switches = append(info.Switches, Switch{ID: h.farm.guid("switch/" + h.env.Name + "/" + s.Name), Name: s.Name, Type: s.Type})
 	}
-	used := uint64(0)
+	used := h.filled
+	for _, f := range h.files {
+		used += f.Size
+	}
 	for _, c := range h.copies {
 		for _, d := range c.disks {
 			used += d.UsedBytes

@@ -12,10 +12,11 @@ import (
 )
 
 // Address maps an address of the simulated world to the loopback address at
-// which the guest really listens while it is up, connected and has that IP.
+// which the guest really listens while it is up, connected and has that IP, or
+// the witness while it can be reached.
 type Address struct{ From, To string }
 
-// Addresses are all addresses at which guests may be reached.
+// Addresses are all addresses at which guests and witnesses may be reached.
 func (f *Farm) Addresses() []Address { return append([]Address(nil), f.ports...) }
 
 // choosePorts finds a free loopback port for every address a guest may have:
@@ -42,7 +43,7 @@ func (f *Farm) choosePorts() error {
 			}
 		}
 	}
-	return nil
+	return f.chooseWitnesses(&next)
 }
 
 func freePort(next *int) (string, error) {
@@ -60,7 +61,8 @@ func freePort(next *int) (string, error) {
 	return "", fmt.Errorf("no free loopback port between 20000 and 32000 for the guests")
 }
 
-// everyIP is a VM's address at each site of its network.
+// everyIP is a VM's address at each site of its network, also as a gateway there
+// shows its test copy.
 func (f *Farm) everyIP(vm *environment.VM) []string {
 	own, err := netip.ParseAddr(vm.IP)
 	if err != nil {
@@ -72,11 +74,13 @@ func (f *Farm) everyIP(vm *environment.VM) []string {
 			continue
 		}
 		for _, s := range n.Sites {
-			subnet, err := netip.ParsePrefix(s.Subnet)
-			if err != nil || subnet.Contains(own) {
-				continue
+			for _, text := range []string{s.Subnet, s.TestSubnet} {
+				subnet, err := netip.ParsePrefix(text)
+				if err != nil || subnet.Contains(own) {
+					continue
+				}
+				ips = append(ips, sameHost(own, subnet))
 			}
-			ips = append(ips, sameHost(own, subnet))
 		}
 	}
 	return ips
@@ -92,8 +96,11 @@ func sameHost(ip netip.Addr, subnet netip.Prefix) string {
 	return netip.AddrFrom4(b).String()
 }
 
-// boot lets the guest come up after its boot time.
+// boot lets the guest come up after its boot time, if there is one on the disk.
 func (f *Farm) boot(c *copyState) {
+	if c.env.Empty {
+		return
+	}
 	c.bootNo++
 	boot := c.bootNo
 	f.after(f.jitter(c.env.Boot), func() {
@@ -115,13 +122,12 @@ func (f *Farm) guestUp(c *copyState) {
 	}
 	c.resumeWrites()
 	f.openListeners(c)
-	f.checkTwoRunning(c)
 }
 
 // injects is true once a copy was failed over to: a replica that became this,
-// or a primary that was a replica.
+// a test copy, or a primary that was a replica.
 func (c *copyState) injects() bool {
-	return c.state == stateFailedOver || c.state == stateCommitted || (c.mode == modePrimary && c.failoverType != "")
+	return c.state == stateFailedOver || c.state == stateCommitted || c.testOf != nil || (c.mode == modePrimary && c.failoverType != "")
 }
 
 // guestDown: the guest no longer runs, however that came.
@@ -147,14 +153,33 @@ func (c *copyState) reachable() bool {
 	return err != nil || ipErr != nil || subnet.Contains(ip)
 }
 
+// shownAt is the address at which the gateway of a test network shows a test
+// copy, "" where there is none. It translates the addresses of every site: a copy
+// that no failover address was set for comes up with the source's.
+func (c *copyState) shownAt() string {
+	a := c.adapters[0]
+	if c.testOf == nil || !c.booted || a.Switch == "" || !c.host.up {
+		return ""
+	}
+	site, ok := c.host.farm.env.At(a.network, c.host.env.Site)
+	subnet, err := netip.ParsePrefix(site.TestSubnet)
+	own, ipErr := netip.ParseAddr(c.guestIP)
+	if !ok || site.TestSwitch != a.Switch || err != nil || ipErr != nil {
+		return ""
+	}
+	return sameHost(own, subnet)
+}
+
 // resumeWrites begins to count writes: users work while the guest is up and
 // connected. Acknowledged writes that this copy lacks are counted as missing,
-// and numbering goes on behind them.
+// and numbering goes on behind them. Nobody works in a test copy.
 func (c *copyState) resumeWrites() {
 	f := c.host.farm
-	if !c.writingSince.IsZero() || !c.booted || c.adapters[0].Switch == "" {
+	if !c.writingSince.IsZero() || !c.booted || c.adapters[0].Switch == "" || c.testOf != nil {
 		return
 	}
+	c.sessions++
+	c.session = fmt.Sprintf("%s/%d", c.host.env.Name, c.sessions)
 	if ack := f.writes[c.id]; ack > c.held {
 		c.missing += ack - c.held
 		c.held = ack
@@ -163,7 +188,7 @@ func (c *copyState) resumeWrites() {
 }
 
 func (c *copyState) stopWrites() {
-	c.held = c.heldNow()
+	c.held, c.content = c.heldNow(), c.contentNow()
 	c.writingSince = time.Time{}
 }
 
@@ -173,7 +198,7 @@ func (c *copyState) heldNow() uint64 {
 	held := c.held
 	f := c.host.farm
 	if !c.writingSince.IsZero() {
-		held += uint64(f.Now().Sub(c.writingSince).Minutes() * float64(c.env.WritesPerMinute))
+		held += c.written()
 		if held > f.writes[c.id] {
 			f.writes[c.id] = held
 		}
@@ -183,11 +208,15 @@ func (c *copyState) heldNow() uint64 {
 
 func (f *Farm) openListeners(c *copyState) {
 	f.closeListeners(c)
-	if !c.reachable() || c.silent {
+	ip := c.shownAt()
+	if c.reachable() {
+		ip = c.guestIP
+	}
+	if ip == "" || c.silent {
 		return
 	}
 	for _, port := range c.env.Listen {
-		from := fmt.Sprintf("%s:%d", c.guestIP, port)
+		from := fmt.Sprintf("%s:%d", ip, port)
 		for _, a := range f.ports {
 			if a.From != from {
 				continue
@@ -233,28 +262,11 @@ func serve(l net.Listener, vm *environment.VM, port int) {
 	}
 }
 
-// checkTwoRunning records the one thing that must never be: two copies of one
-// VM that users can reach at once.
-func (f *Farm) checkTwoRunning(c *copyState) {
-	count, where := 0, ""
-	for _, h := range f.hosts {
-		for _, o := range h.copies {
-			if o.id == c.id && o.power == running && o.adapters[0].Switch != "" && h.up {
-				count++
-				where += " " + h.env.Name
-			}
-		}
-	}
-	if count > 1 {
-		f.violate = append(f.violate, fmt.Sprintf("%s: two copies of %s (%s) run and are connected, on%s", f.Now().Format(time.RFC3339), c.name, c.id, where))
-	}
-}
-
 // Violations are what must never happen and did, in order.
 func (f *Farm) Violations() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return append([]string(nil), f.violate...)
+	return f.violations()
 }
 
 // GuestServices is what Get-Service would show inside a running guest; an error

@@ -19,14 +19,13 @@ func (f *Farm) Crash(name, by string) bool {
 			wasOn := c.power != off
 			f.guestDown(c)
 			c.setPower(off, by)
-			if wasOn {
-				if c.mode == modePrimary && c.state == stateReplicates {
-					c.setState(stateResync, "host")
-				}
+			if wasOn && c.mode == modePrimary && (c.state == stateReplicates || c.state == stateSuspended || c.state == stateResyncing) {
+				c.setState(stateResync, "host")
 			}
 			c.wasRunning = wasOn
 		}
 		h.up = false
+		f.followWitnesses()
 	}
 	f.mu.Unlock()
 	f.opts.OnHost(name, h.up, h.linked)
@@ -45,6 +44,7 @@ func (f *Farm) PowerOn(name, by string) bool {
 	}
 	if !h.up {
 		h.up = true
+		f.followWitnesses()
 		f.write(name, "", "host", "down", "up", by)
 		f.after(30*time.Second, func() { h.autoStart() })
 	}
@@ -56,8 +56,8 @@ func (f *Farm) PowerOn(name, by string) bool {
 func (h *Host) autoStart() {
 	for _, c := range h.copies {
 		wanted := c.autoStart == "Start" || (c.autoStart == "StartIfRunning" && c.wasRunning)
-		locked := c.state == statePrepared || (c.mode == modeReplica && c.state != stateFailedOver && c.state != stateCommitted)
-		if h.up && wanted && !locked && c.power == off && h.memoryFree() >= c.memory {
+		locked := c.state == statePrepared || (c.isReplica() && c.state != stateFailedOver && c.state != stateCommitted)
+		if h.up && wanted && !locked && c.locked() == "" && c.busy == "" && c.power == off && h.memoryFree() >= c.memory {
 			c.setPower(running, "host")
 			h.farm.boot(c)
 		}

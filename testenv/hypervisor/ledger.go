@@ -42,8 +42,9 @@ func (c *copyState) setPower(to, by string) {
 	c.power = to
 	if to == running {
 		c.startedAt = f.Now()
-		f.checkTwoRunning(c)
+		f.checkTest(c)
 	}
+	f.checkTwoRunning(c)
 }
 
 func (c *copyState) setState(to, by string) {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
+
+	"github.com/lifeboat-dr/lifeboat/testenv/environment"
 )
 
 // ConnectAdapter connects an adapter to a switch of the host.
@@ -12,16 +15,20 @@ import (
 // Microsoft: Connect-VMNetworkAdapter.
 func (h *Host) ConnectAdapter(_ context.Context, by Caller, id, adapter, sw string) error {
 	return h.onAdapter(id, adapter, func(c *copyState, a *adapterState) error {
-		found := false
-		for _, s := range h.env.Switches {
-			found = found || s.Name == sw
-		}
-		if !found {
-			return refuse("ObjectNotFound", "ObjectNotFound", fmt.Sprintf("Hyper-V was unable to find a virtual switch with name '%s'.", sw))
+		if !h.hasSwitch(sw) {
+			return noSwitch(sw)
 		}
 		h.connect(c, a, sw, by.By)
 		return nil
 	})
+}
+
+func (h *Host) hasSwitch(name string) bool {
+	return slices.ContainsFunc(h.env.Switches, func(s environment.Switch) bool { return s.Name == name })
+}
+
+func noSwitch(name string) *Refusal {
+	return refuse("ObjectNotFound", "ObjectNotFound", fmt.Sprintf("Hyper-V was unable to find a virtual switch with name '%s'.", name))
 }
 
 // DisconnectAdapter takes an adapter off its switch.
@@ -44,13 +51,18 @@ func (h *Host) connect(c *copyState, a *adapterState, sw, by string) {
 	c.resumeWrites()
 	h.farm.openListeners(c)
 	h.farm.checkTwoRunning(c)
+	h.farm.checkTest(c)
 }
 
-// SetTestSwitch sets where a test copy's adapter will be connected.
+// SetTestSwitch sets where a test copy's adapter will be connected; "" is
+// nowhere.
 //
 // Microsoft: Set-VMNetworkAdapter -TestReplicaSwitchName.
 func (h *Host) SetTestSwitch(_ context.Context, by Caller, id, adapter, sw string) error {
 	return h.onAdapter(id, adapter, func(c *copyState, a *adapterState) error {
+		if sw != "" && !h.hasSwitch(sw) {
+			return noSwitch(sw)
+		}
 		h.farm.write(h.env.Name, c.id, "network", "test="+a.TestSwitch, "test="+sw, by.By)
 		a.TestSwitch = sw
 		return nil
@@ -63,7 +75,7 @@ func (h *Host) SetTestSwitch(_ context.Context, by Caller, id, adapter, sw strin
 // Microsoft: Set-VMNetworkAdapterFailoverConfiguration.
 func (h *Host) SetFailoverAddress(_ context.Context, by Caller, id, adapter string, want Adapter) error {
 	return h.onAdapter(id, adapter, func(c *copyState, a *adapterState) error {
-		if c.mode == modeNone {
+		if c.mode == modeNone || c.mode == modeTest {
 			return notApplicable(c, "Set-VMNetworkAdapterFailoverConfiguration")
 		}
 		if want.FailoverIP != "" {

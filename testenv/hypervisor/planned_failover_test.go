@@ -87,12 +87,13 @@ func TestPlannedFailoverLosesNothing(t *testing.T) {
 			id := idOf(t, a, "DB")
 			_, err := a.StartFailover(ctx, me, id, Failover{Prepare: true})
 			refused(t, err, "InvalidState") // it runs
-			refused(t, b.StartVM(ctx, me, id), "OperationFailed")
+			blocked := map[bool]string{false: "OperationFailed", true: "InvalidState"}[d.OtherStartRefusal]
+			refused(t, b.StartVM(ctx, me, id), blocked)
 			eventually(t, "users write", func() bool { return writesOf(f, "HV-A", id).Committed > 10 })
 			must(t, a.StopVM(ctx, me, id, StopHow{Force: true}))
 			_, err = a.StartFailover(ctx, me, id, Failover{Prepare: true})
 			must(t, err)
-			refused(t, a.StartVM(ctx, me, id), "OperationFailed") // locked
+			refused(t, a.StartVM(ctx, me, id), blocked) // locked
 			_, err = b.StartFailover(ctx, me, id, Failover{})
 			must(t, err)
 			_, err = b.StartFailover(ctx, me, id, Failover{})

@@ -55,7 +55,8 @@ func (f *Farm) pass(d time.Duration) {
 }
 
 // StartVM starts a VM. It returns when the VM runs, not when its guest is up.
-// A prepared primary is locked, a replica starts only after a failover.
+// A prepared primary is locked, a replica starts only after a failover, a VM with
+// a virtual TPM only where its key is.
 //
 // Microsoft: Start-VM; "Interpreting replication health"; "Types of failover".
 func (h *Host) StartVM(_ context.Context, by Caller, id string) error {
@@ -72,9 +73,11 @@ func (h *Host) StartVM(_ context.Context, by Caller, id string) error {
 	case c.power != off && c.power != saved:
 		return invalidState(c, "start")
 	case c.mode == modePrimary && c.state == statePrepared:
-		return refuse("OperationFailed", "InvalidResult", fmt.Sprintf("'%s' failed to start: it is prepared for planned failover.", c.name))
-	case c.mode == modeReplica && c.state != stateFailedOver && c.state != stateCommitted:
-		return refuse("OperationFailed", "InvalidResult", fmt.Sprintf("'%s' failed to start: a replica virtual machine is blocked from starting until it is failed over.", c.name))
+		return h.farm.blocked(c, "it is prepared for planned failover")
+	case c.isReplica() && c.state != stateFailedOver && c.state != stateCommitted:
+		return h.farm.blocked(c, "a replica virtual machine is blocked from starting until it is failed over")
+	case c.locked() != "":
+		return refuse("OperationFailed", "InvalidResult", fmt.Sprintf("'%s' failed to start: %s.", c.name, c.locked()))
 	case h.memoryFree() < c.memory:
 		return refuse("OutOfMemory", "ResourceUnavailable", fmt.Sprintf("'%s' failed to start: not enough memory on %s.", c.name, h.env.Name))
 	}
@@ -86,6 +89,14 @@ func (h *Host) StartVM(_ context.Context, by Caller, id string) error {
 	c.setPower(running, by.By)
 	h.farm.boot(c)
 	return nil
+}
+
+func (f *Farm) blocked(c *copyState, why string) *Refusal {
+	kind, category := "OperationFailed", "InvalidResult"
+	if f.opts.Dialect.OtherStartRefusal {
+		kind, category = "InvalidState", "InvalidOperation"
+	}
+	return refuse(kind, category, fmt.Sprintf("'%s' failed to start: %s.", c.name, why))
 }
 
 // StopVM shuts the guest down, turns it off, or saves it.

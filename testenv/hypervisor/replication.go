@@ -34,28 +34,46 @@ func (f *Farm) live() {
 
 func (f *Farm) cycles() {
 	now := f.Now()
+	f.transfers(now)
+	f.initials(now)
 	for _, h := range f.hosts {
-		for _, c := range h.copies {
-			if c.mode != modePrimary || c.state != stateReplicates || now.Before(c.nextCycle) || c.busy == "failover" {
-				continue
-			}
-			c.nextCycle = now.Add(c.frequency)
-			if h.sending >= maxSending {
-				c.missed++
-				continue
-			}
-			f.send(c)
-		}
+		f.cyclesOf(h, now)
 	}
+}
+
+// cyclesOf starts what is due at one host; what finds no place to send waits for
+// its turn.
+func (f *Farm) cyclesOf(h *Host, now time.Time) {
+	for _, c := range h.copies {
+		f.sendOn(c, now)
+		if c.mode != modePrimary || c.state != stateReplicates || now.Before(c.nextCycle) || c.busy == "failover" || h.sending >= maxSending {
+			continue
+		}
+		c.missed += overdue(c.nextCycle, now, c.frequency)
+		c.nextCycle = now.Add(c.frequency)
+		f.send(c)
+	}
+}
+
+// overdue is 1 when a cycle begins a whole interval late: it was missed.
+func overdue(due, now time.Time, frequency time.Duration) uint32 {
+	if now.Sub(due) < frequency {
+		return 0
+	}
+	return 1
 }
 
 // send carries a cycle's changes to the replica.
 func (f *Farm) send(c *copyState) {
 	h, o := c.host, c.other()
-	if why := h.cannotSend(c, o); why != "" {
+	why := h.cannotSend(c, o)
+	if why == "" && o.placeholder == nil && !o.takesFrom(h) {
+		why = "the replica does not take changes"
+	}
+	if why != "" {
 		c.failures++
 		c.missed++
-		if c.failures >= maxFailures {
+		if c.failures >= maxFailures && !f.opts.Dialect.RetriesForEver {
 			c.setState(stateError, "host")
 		}
 		return
@@ -63,34 +81,42 @@ func (f *Farm) send(c *copyState) {
 	h.sending++
 	f.after(time.Second, func() {
 		h.sending--
-		if c.mode != modePrimary || c.state != stateReplicates || h.cannotSend(c, o) != "" || o.mode != modeReplica || o.state != stateReplicates {
+		defer func() { f.cyclesOf(h, f.Now()) }() // whose turn it is
+		if c.mode != modePrimary || c.state != stateReplicates || h.cannotSend(c, o) != "" {
+			return
+		}
+		if o.placeholder != nil {
+			c.deliverDelta(o)
+			c.lastRepl, c.failures = f.Now(), 0
+			c.succeeded++
+			return
+		}
+		if !o.takesFrom(h) {
 			return
 		}
 		c.deliver(o)
 		c.failures = 0
 		c.succeeded++
-		if o.points > 0 && (len(o.history) == 0 || f.Now().Sub(o.history[len(o.history)-1].Created) >= time.Hour) {
-			o.addPoint("Replica")
-		}
+		c.hourlyPoints(o)
 	})
 }
 
 // deliver brings the replica to where the primary is now.
 func (c *copyState) deliver(o *copyState) {
 	now := c.host.farm.Now()
-	o.held, o.missing, o.guestIP = c.heldNow(), c.missing, c.guestIP
+	o.becomesSecond(c.host)
+	if c.unsaid {
+		o.follow(c)
+	}
+	o.held, o.missing, o.guestIP, o.content = c.heldNow(), c.missing, c.guestIP, c.contentNow()
 	c.lastRepl, o.lastRepl = now, now
+	c.lastType, o.lastType = regular, regular
 }
 
 func (c *copyState) addPoint(kind string) {
 	f := c.host.farm
-	now := f.Now()
-	p := savedPoint{held: c.held, missing: c.missing, guestIP: c.guestIP}
-	p.Point = Point{ID: f.guid(fmt.Sprintf("point/%s/%s/%d", c.host.env.Name, c.id, now.UnixNano())), Name: c.name + " - " + kind, Type: kind, Created: now}
-	c.history = append(c.history, p)
-	if len(c.history) > c.points+1 {
-		c.history = c.history[1:]
-	}
+	c.history = append(c.history, c.newPoint(kind, f.Now()))
+	c.history = c.history[max(0, len(c.history)-max(c.keeps(), 1)):]
 	f.write(c.host.env.Name, c.id, "point", "", kind, "host")
 }
 
@@ -102,7 +128,7 @@ func (h *Host) cannotSend(c, o *copyState) string {
 	if o.state == stateSuspended {
 		return "replication is paused on the replica server"
 	}
-	return h.refusedBy(o.host, c.auth, h.replica.Thumbprint)
+	return h.refusedBy(o.host, c.auth, c.thumbprint)
 }
 
 // refusedBy says why another host does not take replication from this one, or
@@ -116,10 +142,14 @@ func (h *Host) refusedBy(to *Host, auth, thumbprint string) string {
 		return fmt.Sprintf("Hyper-V cannot connect to the Replica server '%s' (0x00002EFD).", to.env.FQDN)
 	case !to.replica.Enabled:
 		return fmt.Sprintf("'%s' is not enabled as a Replica server.", to.env.FQDN)
+	case !takes(to.replica, auth):
+		return fmt.Sprintf("'%s' does not accept %s authentication.", to.env.FQDN, auth)
 	case auth == "Certificate" && (!now.Before(h.expires) || !now.Before(to.expires)):
 		return "The certificate has expired."
-	case auth == "Certificate" && thumbprint != "" && !strings.EqualFold(thumbprint, h.replica.Thumbprint):
+	case auth == "Certificate" && thumbprint != "" && !strings.EqualFold(thumbprint, h.certificate):
 		return "The certificate was not found on this server."
+	case auth == "Certificate" && to.certificate == "":
+		return fmt.Sprintf("The certificate was not found on the Replica server '%s'.", to.env.FQDN)
 	case !to.replica.AnyServer && !allowedBy(to.replica.Entries, h.env.FQDN):
 		return fmt.Sprintf("'%s' does not authorize replication from '%s'.", to.env.FQDN, h.env.FQDN)
 	}
@@ -158,11 +188,7 @@ func (h *Host) TestConnection(_ context.Context, _ Caller, server string, port i
 	if to == nil {
 		return refuse("OperationFailed", "NotSpecified", "The Replica server name could not be resolved (0x00002EE7).")
 	}
-	want := to.replica.CertificatePort
-	if auth == "Kerberos" {
-		want = to.replica.KerberosPort
-	}
-	if port != want {
+	if port != to.port(auth) {
 		return refuse("OperationFailed", "NotSpecified", "Hyper-V cannot connect to the Replica server (0x00002EFD).")
 	}
 	if why := h.refusedBy(to, auth, thumbprint); why != "" {
@@ -177,8 +203,15 @@ func (h *Host) TestConnection(_ context.Context, _ Caller, server string, port i
 func (h *Host) SuspendReplication(_ context.Context, by Caller, id string) error {
 	return h.change(id, "suspend replication", func(c *copyState) error {
 		switch c.state {
-		case stateReplicates, stateInitial, stateWaits, stateResyncing:
+		case stateReplicates, stateInitial, stateWaits:
 			c.setState(stateSuspended, by.By)
+			return nil
+		case stateResyncing:
+			to := stateSuspended
+			if c.mode == modePrimary {
+				to = stateResyncPaused
+			}
+			c.setState(to, by.By)
 			return nil
 		}
 		return invalidState(c, "suspend replication")
@@ -192,35 +225,28 @@ func (h *Host) SuspendReplication(_ context.Context, by Caller, id string) error
 func (h *Host) ResumeReplication(_ context.Context, by Caller, id string, resync bool) error {
 	return h.change(id, "resume replication", func(c *copyState) error {
 		switch c.state {
-		case stateSuspended, stateError, stateResync:
+		case stateSuspended, stateError, stateResync, stateResyncPaused, stateUpdateError:
 		default:
 			return invalidState(c, "resume replication")
 		}
 		c.failures = 0
 		c.nextCycle = h.farm.Now()
-		if !resync {
-			if c.state == stateResync {
-				return invalidState(c, "resume replication without -Resynchronize")
-			}
+		switch {
+		case resync, c.state == stateResync && h.farm.opts.Dialect.ResumeResyncs:
+			return h.startResync(c, by.By)
+		case c.state == stateResync:
+			return invalidState(c, "resume replication without -Resynchronize")
+		case c.update != nil:
+			c.beginUpdate(c.update, by.By)
+		case c.transfer != nil:
+			c.setState(c.transfer.runs(), by.By)
+		case c.isReplica() && c.lastRepl.IsZero():
+			c.setState(stateWaits, by.By)
+		default:
 			c.setState(stateReplicates, by.By)
-			return nil
 		}
-		c.setState(stateResyncing, by.By)
-		h.farm.after(2*time.Minute, func() { h.resynced(c) })
 		return nil
 	})
-}
-
-// resynced ends a resynchronization; recovery points are gone.
-func (h *Host) resynced(c *copyState) {
-	o := c.other()
-	if c.state != stateResyncing || o == nil || h.cannotSend(c, o) != "" {
-		return
-	}
-	o.dropPoints("host")
-	c.deliver(o)
-	c.setState(stateReplicates, "host")
-	o.setState(stateReplicates, "host")
 }
 
 // StartInitialReplication sends the first copy.
@@ -228,6 +254,9 @@ func (h *Host) resynced(c *copyState) {
 // Microsoft: Start-VMInitialReplication; row 3.
 func (h *Host) StartInitialReplication(_ context.Context, by Caller, id string) error {
 	return h.change(id, "start initial replication", func(c *copyState) error {
+		if s := (sender{c}); s.on() {
+			return s.overNetwork(by)
+		}
 		if c.mode != modePrimary || c.state != stateReady {
 			return invalidState(c, "start initial replication")
 		}
@@ -235,18 +264,16 @@ func (h *Host) StartInitialReplication(_ context.Context, by Caller, id string) 
 		if why := h.cannotSend(c, o); why != "" {
 			return refuse("OperationFailed", "NotSpecified", why)
 		}
-		c.setState(stateInitial, by.By)
-		h.farm.after(5*time.Minute, func() {
-			if c.state != stateInitial || h.cannotSend(c, o) != "" {
-				return
-			}
-			c.deliver(o)
-			c.setState(stateReplicates, "host")
-			o.setState(stateReplicates, "host")
-			c.nextCycle = h.farm.Now().Add(c.frequency)
-		})
+		c.beginInitial(by.By)
 		return nil
 	})
+}
+
+func (c *copyState) beginInitial(by string) {
+	c.initialStart = time.Time{}
+	o := c.other() // a replica that was just made has nothing to compare with
+	c.transfer = c.newTransfer(true, c.host.farm.opts.Dialect.InitialCompares && o != nil && o.seed)
+	c.setState(stateInitial, by)
 }
 
 // StopInitialReplication cancels the first copy.
@@ -254,10 +281,14 @@ func (h *Host) StartInitialReplication(_ context.Context, by Caller, id string) 
 // Microsoft: Stop-VMInitialReplication; row 4.
 func (h *Host) StopInitialReplication(_ context.Context, by Caller, id string) error {
 	return h.change(id, "stop initial replication", func(c *copyState) error {
-		if c.state != stateInitial {
+		s := sender{c}
+		if !s.stoppable() {
 			return invalidState(c, "stop initial replication")
 		}
-		c.setState(stateReady, by.By)
+		if !s.on() {
+			c.transfer = nil
+		}
+		s.set(stateReady, by.By)
 		return nil
 	})
 }
@@ -266,15 +297,24 @@ func (h *Host) StopInitialReplication(_ context.Context, by Caller, id string) e
 // own.
 //
 // Microsoft: Remove-VMReplication; row 19.
-func (h *Host) RemoveReplication(_ context.Context, by Caller, id, _ string) error {
+func (h *Host) RemoveReplication(_ context.Context, by Caller, id, which string) error {
 	return h.change(id, "remove replication", func(c *copyState) error {
-		if c.mode == modeNone {
-			return notApplicable(c, "Remove-VMReplication")
+		if which == "Extended" {
+			return c.removeExtended(by)
 		}
+		switch {
+		case c.mode == modeNone || c.mode == modeTest:
+			return notApplicable(c, "Remove-VMReplication")
+		case c.extended != nil:
+			return refuse("InvalidOperation", "InvalidOperation", fmt.Sprintf("Replication of '%s' cannot be removed while extended replication is enabled.", c.name))
+		case c.isReplica() && c.power != off && h.farm.opts.Dialect.RemoveNeedsOff:
+			return invalidState(c, "remove replication")
+		}
+		c.transfer, c.initialStart = nil, time.Time{}
 		c.dropPoints(by.By)
 		c.setMode(modeNone, by.By)
 		c.setState(stateDisabled, by.By)
-		c.partner = nil
+		c.partner, c.seed, c.placeholder, c.allowed = nil, false, nil, ""
 		return nil
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,10 +27,19 @@ type (
 	config struct {
 		Version  int                   `yaml:"version"`
 		Lab      labSection            `yaml:"lab"`
-		Sites    []environment.Site    `yaml:"sites"`
+		Sites    []siteSection         `yaml:"sites"`
 		Networks []environment.Network `yaml:"networks,omitempty"`
 		Hosts    []hostSection         `yaml:"hosts"`
 		Groups   []group               `yaml:"groups"`
+	}
+	siteSection struct {
+		Name      string    `yaml:"name"`
+		Engine    bool      `yaml:"engine,omitempty"`
+		Witnesses []witness `yaml:"witnesses,omitempty"`
+	}
+	witness struct {
+		Name    string `yaml:"name"`
+		Address string `yaml:"address"`
 	}
 	labSection struct {
 		Speed     float64  `yaml:"speed"`
@@ -48,6 +58,7 @@ type (
 		WinRM       winrm  `yaml:"winrm"`
 		ReplicaName string `yaml:"replica_name"`
 		Thumbprint  string `yaml:"certificate_thumbprint,omitempty"`
+		Storage     string `yaml:"replica_storage"`
 		Reserve     string `yaml:"memory_reserve,omitempty"`
 		BMC         string `yaml:"bmc,omitempty"`
 	}
@@ -68,7 +79,13 @@ type (
 		Points         int    `yaml:"recovery_points,omitempty"`
 		Authentication string `yaml:"authentication"`
 		RPO            string `yaml:"rpo,omitempty"`
-		VMs            []vm   `yaml:"vms"`
+		// Extends is the third copy, made from the second.
+		Extends *extends `yaml:"extends,omitempty"`
+		VMs     []vm     `yaml:"vms"`
+	}
+	extends struct {
+		To        string `yaml:"to"`
+		Frequency string `yaml:"frequency"`
 	}
 	vm struct {
 		Name     string   `yaml:"name"`
@@ -141,7 +158,14 @@ func writeYAML(name string, v any) error {
 
 func (l *Lab) config() config {
 	env := l.opts.Environment
-	c := config{Version: 1, Sites: env.Sites, Networks: env.Networks, Lab: labSection{Speed: l.opts.Speed, Control: l.ControlAddr(), Seed: l.opts.Seed}}
+	c := config{Version: 1, Networks: env.Networks, Lab: labSection{Speed: l.opts.Speed, Control: l.ControlAddr(), Seed: l.opts.Seed}}
+	for _, s := range env.Sites {
+		out := siteSection{Name: s.Name, Engine: s.Engine}
+		for _, w := range s.Witnesses {
+			out.Witnesses = append(out.Witnesses, witness{Name: w.Name, Address: net.JoinHostPort(w.Address, strconv.Itoa(w.Port))})
+		}
+		c.Sites = append(c.Sites, out)
+	}
 	for _, a := range l.farm.Addresses() {
 		c.Lab.Addresses = append(c.Lab.Addresses, fromTo(a))
 	}
@@ -160,11 +184,11 @@ func (l *Lab) hostSection(name string) hostSection {
 	address, portText, _ := net.SplitHostPort(l.wires[name].https.Addr().String())
 	port, _ := strconv.Atoi(portText)
 	s := hostSection{
-		Name: name, Site: env.Site, Address: address, ReplicaName: info.FQDN, BMC: env.BMC,
+		Name: name, Site: env.Site, Address: address, ReplicaName: info.FQDN, Storage: `D:\Replica`, BMC: env.BMC,
 		WinRM: winrm{Port: port, Transport: "https", Auth: "ntlm", User: User, Secret: "file:secrets/hosts", CA: "ca.pem", ServerName: info.FQDN},
 	}
 	if env.Replica.Auth != "Kerberos" {
-		s.Thumbprint = info.Replica.Thumbprint
+		s.Thumbprint = info.Certificate
 	}
 	if env.ReserveGB > 0 {
 		s.Reserve = fmt.Sprintf("%dGB", env.ReserveGB)
@@ -184,6 +208,12 @@ func (l *Lab) addVM(groups []group, i int) []group {
 	if r.RPO > 0 {
 		name += "-rpo-" + short(r.RPO)
 	}
+	if r.Extend != nil {
+		name += strings.ToLower(fmt.Sprintf("-then-%s-%s", r.Extend.To, short(r.Extend.Frequency)))
+	}
+	if slices.ContainsFunc(groups, func(g group) bool { return g.Name == name && g.To != r.To }) {
+		name += "-to-" + strings.ToLower(r.To) // the same, to another host
+	}
 	at := -1
 	for j := range groups {
 		if groups[j].Name == name && groups[j].To == r.To {
@@ -201,13 +231,13 @@ func (l *Lab) addVM(groups []group, i int) []group {
 		if r.RPO > 0 {
 			g.RPO = short(r.RPO)
 		}
+		if r.Extend != nil {
+			g.Extends = &extends{To: r.Extend.To, Frequency: short(r.Extend.Frequency)}
+		}
 		groups = append(groups, g)
 		at = len(groups) - 1
 	}
-	out := vm{Name: v.Name, ID: l.idOf(i), Memory: fmt.Sprintf("%dGB", v.MemoryGB), Note: v.Note}
-	for _, size := range v.ExcludedGB {
-		out.Excluded = append(out.Excluded, fmt.Sprintf("%d GB", size))
-	}
+	out := vm{Name: v.Name, ID: l.idOf(i), Memory: fmt.Sprintf("%dGB", v.MemoryGB), Note: v.Note, Excluded: v.ExcludedDisks()}
 	if v.Network != "" {
 		n := nic{Network: v.Network, IP: v.IP}
 		if v.Static {

@@ -2,14 +2,17 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"time"
 
+	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
@@ -47,7 +50,7 @@ const dialLimit = 5 * time.Second
 // Dial connects to an engine's Temporal server. It answers within dialLimit;
 // an engine whose process is gone is ErrNotRunning at once.
 func Dial(ctx context.Context, e Engine) (*Client, error) {
-	if e.gone() {
+	if e.Gone() {
 		return nil, fmt.Errorf("%w (it was process %d)", ErrNotRunning, e.PID)
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
@@ -59,25 +62,32 @@ func Dial(ctx context.Context, e Engine) (*Client, error) {
 	return &Client{temporal: c, namespace: e.Namespace, attributes: e.SearchAttributes}, nil
 }
 
+// Over is a client on a connection that somebody else owns and closes.
+func Over(c client.Client, namespace string) *Client {
+	return &Client{temporal: c, namespace: namespace}
+}
+
 // Close ends the connection.
 func (c *Client) Close() { c.temporal.Close() }
 
-// Start begins a run. One run of a plan at a time: a second one gets a
-// *BusyError that says who runs it and since when.
+// Start begins a run. One run of a plan at a time, and one drill beside it: a
+// second one gets a *BusyError that says who runs it and since when.
 func (c *Client) Start(ctx context.Context, input plans.RunInput) error {
+	id := workflows.RunID(input.Plan, input.Operation)
 	_, err := c.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       workflows.PlanRunID(input.Plan),
+		ID:                       id,
 		TaskQueue:                workflows.TaskQueue,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		// A plan may be run again whatever became of the last run.
 		WorkflowIDReusePolicy:                    enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
-		StaticSummary:                            fmt.Sprintf("%s: %s, %s to %s", input.Plan, input.Operation, input.From, input.To),
-		StaticDetails:                            fmt.Sprintf("Started by %s. %s", input.StartedBy, input.Reason),
+		StaticSummary:                            workflows.Summary(input),
+		StaticDetails:                            workflows.Details(input),
+		Memo:                                     workflows.Memo(input),
 	}, workflows.RecoveryPlanRun, workflows.PlanRunInput{Run: input, SearchAttributes: c.attributes})
 	var already *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &already) {
-		status, serr := c.Status(ctx, input.Plan)
+		status, serr := c.Status(ctx, id)
 		if serr != nil {
 			status = plans.RunStatus{Plan: input.Plan}
 		}
@@ -86,43 +96,70 @@ func (c *Client) Start(ctx context.Context, input plans.RunInput) error {
 	return err
 }
 
-// Status answers with the picture of a plan's present or last run.
-func (c *Client) Status(ctx context.Context, plan string) (plans.RunStatus, error) {
-	return c.query(ctx, workflows.PlanRunID(plan), "")
+// RunOf is how a plan's run of an operation is named to Status and Answer.
+func RunOf(plan string, op plans.Operation) string { return workflows.RunID(plan, op) }
+
+// Status answers with the picture of a present or last run: that of a plan, or
+// of a drill, by RunOf.
+func (c *Client) Status(ctx context.Context, run string) (plans.RunStatus, error) {
+	var s plans.RunStatus
+	err := c.query(ctx, workflows.RunIDOf(run), "", &s)
+	if err == nil {
+		c.fillAsking(ctx, &s, time.Now())
+	}
+	return s, err
 }
 
-func (c *Client) query(ctx context.Context, id, run string) (plans.RunStatus, error) {
-	var s plans.RunStatus
+func (c *Client) query(ctx context.Context, id, run string, picture any) error {
 	value, err := c.temporal.QueryWorkflow(ctx, id, run, workflows.StatusQuery)
 	var missing *serviceerror.NotFound
 	if errors.As(err, &missing) {
-		return s, ErrNoRun
+		return ErrNoRun
 	}
 	if err != nil {
-		return s, err
+		return err
 	}
-	return s, value.Get(&s)
+	return value.Get(picture)
+}
+
+// StatusOf answers with the picture of one run of a plan, by the run's summary.
+func (c *Client) StatusOf(ctx context.Context, r RunSummary) (plans.RunStatus, error) {
+	var s plans.RunStatus
+	return s, c.query(ctx, r.Workflow, r.Run, &s)
 }
 
 // answerLimit bounds how long an answer may take to be accepted.
 const answerLimit = 30 * time.Second
 
-// Answer gives a person's answer to a plan's run. A *NotAcceptedError says why
-// the run did not take it; it then leaves no trace.
-func (c *Client) Answer(ctx context.Context, plan string, a plans.Answer) (plans.AnswerResult, error) {
+// Answer gives a person's answer to a run: that of a plan, or a drill, by RunOf;
+// a plan whose only run is a drill may be named alone. A *NotAcceptedError says
+// why the run did not take it; it then leaves no trace.
+func (c *Client) Answer(ctx context.Context, run string, a plans.Answer) (plans.AnswerResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerLimit)
 	defer cancel()
 	var result plans.AnswerResult
+	id := workflows.RunIDOf(run)
+	err := c.update(ctx, id, a, &result)
+	var missing *serviceerror.NotFound
+	if drill := workflows.DrillRunID(run); errors.As(err, &missing) && id == workflows.PlanRunID(run) {
+		if again := c.update(ctx, drill, a, &result); !errors.As(again, &missing) {
+			err = again
+		}
+	}
+	return result, refusal(err)
+}
+
+func (c *Client) update(ctx context.Context, id string, a plans.Answer, result any) error {
 	handle, err := c.temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID:   workflows.PlanRunID(plan),
+		WorkflowID:   id,
 		UpdateName:   string(a.Choice),
 		Args:         []any{a},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
-	if err == nil {
-		err = handle.Get(ctx, &result)
+	if err != nil {
+		return err
 	}
-	return result, refusal(err)
+	return handle.Get(ctx, result)
 }
 
 // refusal tells a validator's no from a broken connection.
@@ -140,38 +177,76 @@ func refusal(err error) error {
 
 // RunSummary is one line of a list of runs.
 type RunSummary struct {
-	Plan     string    `json:"plan"`
-	Workflow string    `json:"workflow"`
-	Run      string    `json:"run"`
-	Started  time.Time `json:"started"`
-	Ended    time.Time `json:"ended,omitzero"`
-	Open     bool      `json:"open"`
+	Plan string `json:"plan"`
+	// Operation is "" for a run that did not say so when it began.
+	Operation plans.Operation `json:"operation,omitempty"`
+	Workflow  string          `json:"workflow"`
+	Run       string          `json:"run"`
+	Started   time.Time       `json:"started"`
+	Ended     time.Time       `json:"ended,omitzero"`
+	Open      bool            `json:"open"`
 }
 
 // Runs lists the runs that Temporal still holds, newest first. A run that has
 // just begun may be missing for a moment; Status knows it at once.
 func (c *Client) Runs(ctx context.Context, limit int32) ([]RunSummary, error) {
+	return c.list(ctx, workflows.RecoveryPlanRun, limit)
+}
+
+func (c *Client) list(ctx context.Context, kind string, limit int32) ([]RunSummary, error) {
 	answer, err := c.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		Namespace: c.namespace, PageSize: limit,
-		Query: fmt.Sprintf("WorkflowType = %q", workflows.RecoveryPlanRun),
+		Query: fmt.Sprintf("WorkflowType = %q", kind),
 	})
 	if err != nil {
 		return nil, err
 	}
 	runs := make([]RunSummary, 0, len(answer.GetExecutions()))
 	for _, e := range answer.GetExecutions() {
-		s := RunSummary{
-			Plan:     workflows.PlanOf(e.GetExecution().GetWorkflowId()),
-			Workflow: e.GetExecution().GetWorkflowId(), Run: e.GetExecution().GetRunId(),
-			Started: e.GetStartTime().AsTime(), Open: e.GetCloseTime() == nil,
-		}
-		if !s.Open {
-			s.Ended = e.GetCloseTime().AsTime()
-		}
-		runs = append(runs, s)
+		runs = append(runs, summary(e))
 	}
 	slices.SortStableFunc(runs, func(a, b RunSummary) int { return b.Started.Compare(a.Started) })
 	return runs, nil
+}
+
+// Run finds one run by its workflow and run id, as the Web UI names it. A
+// workflow that is not a plan's run is ErrNoRun.
+func (c *Client) Run(ctx context.Context, id, run string) (RunSummary, error) {
+	answer, err := c.temporal.DescribeWorkflowExecution(ctx, id, run)
+	var missing *serviceerror.NotFound
+	if errors.As(err, &missing) {
+		return RunSummary{}, ErrNoRun
+	}
+	if err != nil {
+		return RunSummary{}, err
+	}
+	info := answer.GetWorkflowExecutionInfo()
+	if info.GetType().GetName() != workflows.RecoveryPlanRun {
+		return RunSummary{}, ErrNoRun
+	}
+	return summary(info), nil
+}
+
+func summary(e *workflowpb.WorkflowExecutionInfo) RunSummary {
+	s := RunSummary{
+		Plan: workflows.PlanOf(e.GetExecution().GetWorkflowId()), Operation: operationOf(e.GetMemo()),
+		Workflow: e.GetExecution().GetWorkflowId(), Run: e.GetExecution().GetRunId(),
+		Started: e.GetStartTime().AsTime(), Open: e.GetCloseTime() == nil,
+	}
+	if !s.Open {
+		s.Ended = e.GetCloseTime().AsTime()
+	}
+	return s
+}
+
+func operationOf(memo *commonpb.Memo) plans.Operation {
+	var op plans.Operation
+	if field, ok := memo.GetFields()[workflows.MemoOperation]; ok {
+		if err := json.Unmarshal(field.GetData(), &op); err != nil {
+			return ""
+		}
+	}
+	return op
 }
 
 // silent keeps the SDK's own log lines off the person's terminal: what matters
@@ -183,5 +258,5 @@ func (silent) Info(string, ...any)  {}
 func (silent) Warn(string, ...any)  {}
 func (silent) Error(string, ...any) {}
 
-// WorkflowPath is a plan's workflow id as a path element of the Web UI.
-func WorkflowPath(plan string) string { return url.PathEscape(workflows.PlanRunID(plan)) }
+// WorkflowPath is a run's workflow id as a path element of the Web UI.
+func WorkflowPath(run string) string { return url.PathEscape(workflows.RunIDOf(run)) }

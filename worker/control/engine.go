@@ -25,12 +25,16 @@ type Engine struct {
 	// Temporal is the gRPC address, Namespace where runs live.
 	Temporal  string `json:"temporal"`
 	Namespace string `json:"namespace"`
+	// WatchNamespace is where replication schedules live.
+	WatchNamespace string `json:"watch_namespace"`
 	// UI is the Temporal Web UI's base URL, "" when Temporal is outside.
 	UI string `json:"ui,omitempty"`
 	// API is the engine's own HTTP address (journal, reports), Token its key.
 	API    string `json:"api"`
 	Token  string `json:"token"`
 	Config string `json:"config"`
+	// Metrics is where Prometheus asks, "" for nowhere.
+	Metrics string `json:"metrics,omitempty"`
 	// SearchAttributes is true when the server is known to have them.
 	SearchAttributes bool `json:"search_attributes"`
 }
@@ -42,9 +46,9 @@ var ErrNoEngine = errors.New("no engine runs on this data folder")
 // gone.
 var ErrNotRunning = errors.New("the engine is not running")
 
-// gone is true when the engine's process is known to have ended. A process of
+// Gone is true when the engine's process is known to have ended. A process of
 // another machine, or one that may not be asked, counts as there.
-func (e Engine) gone() bool {
+func (e Engine) Gone() bool {
 	if here, err := os.Hostname(); err != nil || here != e.Host || e.PID <= 0 {
 		return false
 	}

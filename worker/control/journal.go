@@ -26,10 +26,19 @@ func (e *StatusError) Error() string { return fmt.Sprintf("the engine says %d: %
 
 // Get reads one resource of the engine's API into v.
 func Get(ctx context.Context, e Engine, path string, query url.Values, v any) error {
+	return call(ctx, e, http.MethodGet, path, query, v)
+}
+
+// Post asks the engine's API to do something and reads what it says into v.
+func Post(ctx context.Context, e Engine, path string, query url.Values, v any) error {
+	return call(ctx, e, http.MethodPost, path, query, v)
+}
+
+func call(ctx context.Context, e Engine, method, path string, query url.Values, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, apiLimit)
 	defer cancel()
 	u := url.URL{Scheme: "http", Host: e.API, Path: path, RawQuery: query.Encode()}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
 		return err
 	}

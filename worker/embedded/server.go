@@ -2,10 +2,13 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -45,6 +48,21 @@ type Options struct {
 	Namespaces []Namespace
 	// SearchAttributes (keywords) are registered in every namespace.
 	SearchAttributes []string
+	// Frame is a page shown on every run's page of the UI, none when its URL
+	// is "".
+	Frame Frame
+	// Banner is a page shown above every page of the UI.
+	Banner Frame
+}
+
+// Frame is a page that the Web UI shows within its own.
+type Frame struct {
+	// ID is the frame's name in its messages to the page around it, Title what
+	// a screen reader says.
+	ID, Title string
+	// URL is the page. With https on this machine's own name the UI tells the
+	// frame which run's page is open; with http, on loopback only, it does not.
+	URL string
 }
 
 // Server is a running Temporal server with its Web UI.
@@ -57,9 +75,24 @@ type Server struct {
 	ui    *webUI
 }
 
+// ErrHeld is when another program holds the database.
+var ErrHeld = errors.New("is held by another program; nothing was changed. End that program (a backup, a virus scan, a database browser), then start the engine again")
+
 // Start brings up the server and the UI and returns when the server accepts
 // calls. The database is durable: write-ahead log, synced at every commit.
 func Start(ctx context.Context, o Options) (*Server, error) {
+	s, err := start(ctx, o)
+	if err != nil && strings.Contains(err.Error(), sqliteBusy) {
+		return nil, fmt.Errorf("the database %s %w", filepath.Join(o.Dir, DatabaseFile), ErrHeld)
+	}
+	return s, err
+}
+
+// sqliteBusy is SQLite's name for its result code 5, which the Temporal server
+// passes on as text only.
+const sqliteBusy = "SQLITE_BUSY"
+
+func start(ctx context.Context, o Options) (*Server, error) {
 	ports, err := choosePorts(o.Port, o.UIPort)
 	if err != nil {
 		return nil, err
@@ -84,10 +117,10 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{Address: fmt.Sprintf("%s:%d", loopback, ports.frontend), inner: inner}
 	if err := settle(ctx, s.Address, o); err != nil {
-		_ = inner.Stop()
+		_ = stop(inner)
 		return nil, err
 	}
-	s.ui = startUI(s.Address, ports.ui, o.Namespaces[0].Name)
+	s.ui = startUI(s.Address, ports.ui, o)
 	s.UI = fmt.Sprintf("http://%s:%d", loopback, ports.ui)
 	return s, nil
 }
@@ -101,8 +134,12 @@ const stopLimit = 2 * time.Second
 // latest. Histories stay in the database.
 func (s *Server) Stop() error {
 	s.ui.stop()
+	return stop(s.inner)
+}
+
+func stop(inner temporal.Server) error {
 	stopped := make(chan error, 1)
-	go func() { stopped <- s.inner.Stop() }()
+	go func() { stopped <- inner.Stop() }()
 	select {
 	case err := <-stopped:
 		return err
@@ -147,7 +184,11 @@ func choosePorts(frontend, ui int) (portSet, error) {
 		}
 	}()
 	take := func(want int) (int, error) {
-		l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", loopback, want))
+		listen := listenAtChosen
+		if want != 0 {
+			listen = func() (net.Listener, error) { return listenAt(want) }
+		}
+		l, err := listen()
 		if err != nil {
 			return 0, fmt.Errorf("port %d on %s is taken: choose another or 0 for a free one: %w", want, loopback, err)
 		}
@@ -169,16 +210,46 @@ func choosePorts(frontend, ui int) (portSet, error) {
 	return p, nil
 }
 
+// A chosen port is free for a moment before its service takes it. Systems give
+// ports of their own choice, to every connection that goes out, from 32768 on:
+// below it nobody comes in between. Each process begins at another place, and
+// takes none twice: a server that was stopped drains its old ones for a while.
+const (
+	firstChosen = 20_000
+	lastChosen  = 32_767
+	apart       = 16 // more than one engine takes
+	choices     = 400
+)
+
+var chosen atomic.Int64
+
+// listenAtChosen listens on the next port of our choice that is free.
+func listenAtChosen() (l net.Listener, err error) {
+	for range choices {
+		n := os.Getpid()*apart + int(chosen.Add(1))
+		if l, err = listenAt(firstChosen + n%(lastChosen-firstChosen+1)); err == nil {
+			return l, nil
+		}
+	}
+	return nil, err
+}
+
+func listenAt(port int) (net.Listener, error) {
+	return net.Listen("tcp", fmt.Sprintf("%s:%d", loopback, port))
+}
+
 func serverConfig(dir string, p portSet) *config.Config {
 	store := config.SQL{
 		PluginName:   sqliteplugin.PluginName,
 		DatabaseName: filepath.Join(dir, DatabaseFile),
 		ConnectAttributes: map[string]string{
-			"mode":          "rwc",
-			"_journal_mode": "wal",
+			"mode": "rwc",
+			// Pragmas by their own names: one that SQLite does not know is
+			// passed over in silence.
+			"journal_mode": "wal",
 			// Every commit reaches the disk: a power cut loses no step of a
 			// running failover (docs/decisions/0001-temporal.md).
-			"_synchronous": "full",
+			"synchronous": "full",
 		},
 	}
 	address := fmt.Sprintf("%s:%d", loopback, p.frontend)
@@ -246,7 +317,7 @@ func prepareDatabase(cfg *config.Config, o Options) error {
 			return fmt.Errorf("embedded temporal: namespace %s: %w", ns.Name, err)
 		}
 		if err := sqlite.CreateNamespaces(store, nsConfig); err != nil {
-			return fmt.Errorf("embedded temporal: namespace %s: %w (is another program using %s?)", ns.Name, err, store.DatabaseName)
+			return fmt.Errorf("embedded temporal: namespace %s in %s: %w", ns.Name, store.DatabaseName, err)
 		}
 	}
 	return nil

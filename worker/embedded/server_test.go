@@ -2,7 +2,12 @@ package embedded
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,9 +28,13 @@ func options(dir string) Options {
 // ports: that is what a restart after a crash is.
 func TestServerStartsAgainOnTheSameFolder(t *testing.T) {
 	dir := t.TempDir()
-	for range 2 {
+	for n := range 2 {
 		began := time.Now()
-		s, err := Start(context.Background(), options(dir))
+		o := options(dir)
+		if n > 0 { // a later version asks for more
+			o.SearchAttributes = append(o.SearchAttributes, "LifeboatHost")
+		}
+		s, err := Start(context.Background(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,6 +48,81 @@ func TestServerStartsAgainOnTheSameFolder(t *testing.T) {
 		if err := s.Stop(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Another program holds the database, so that nobody can write or not even read:
+// whoever starts the engine reads which file, and no word of SQLite's or of the
+// server's insides. Once it is free the engine starts.
+func TestADatabaseThatAnotherProgramHolds(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Start(context.Background(), options(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	release := holdDatabase(t, dir, "BEGIN IMMEDIATE")
+	startIsRefused(t, dir)
+	release()
+	if s, err = Start(context.Background(), options(dir)); err != nil {
+		t.Fatalf("once it is free: %v", err)
+	}
+	_ = s.Stop()
+
+	unread := t.TempDir()
+	defer holdDatabase(t, unread, "PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE t (n INTEGER)")()
+	startIsRefused(t, unread)
+}
+
+func startIsRefused(t *testing.T, dir string) {
+	t.Helper()
+	s, err := Start(context.Background(), options(dir))
+	if err == nil {
+		_ = s.Stop()
+		t.Fatal("it starts")
+	}
+	if !errors.Is(err, ErrHeld) || !strings.Contains(err.Error(), filepath.Join(dir, DatabaseFile)) || strings.Contains(err.Error(), sqliteBusy) {
+		t.Error(err)
+	}
+}
+
+func holdDatabase(t *testing.T, dir, how string) (release func()) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, DatabaseFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	// The server that was stopped may take a moment to let the file go.
+	if _, err := db.Exec("PRAGMA busy_timeout=10000; " + how); err != nil {
+		t.Fatal(err)
+	}
+	return func() { _ = db.Close() }
+}
+
+// The database writes ahead and syncs at every commit: SQLite passes over a
+// pragma that it does not know, so the file itself is asked. Its format versions
+// (bytes 18 and 19 of the header) are 2 in that mode; SQLite, "Database File
+// Format".
+func TestDatabaseWritesAhead(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Start(context.Background(), options(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Stop() }()
+	file := filepath.Join(dir, DatabaseFile)
+	head, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if head[18] != 2 || head[19] != 2 {
+		t.Errorf("%s has format versions %d and %d: no write-ahead log", file, head[18], head[19])
+	}
+	if _, err := os.Stat(file + "-wal"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -2,9 +2,11 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	namespacepb "go.temporal.io/api/namespace/v1"
 	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -54,12 +56,19 @@ func visible(ctx context.Context, conn *grpc.ClientConn, namespace string, want 
 	if err != nil {
 		return err
 	}
+	missing := map[string]enumspb.IndexedValueType{}
 	for _, name := range want {
 		if _, ok := got.GetCustomAttributes()[name]; !ok {
-			return fmt.Errorf("%s is not registered", name)
+			missing[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
 		}
 	}
-	return nil
+	if len(missing) == 0 {
+		return nil
+	}
+	// A data folder of an earlier version has a namespace without them.
+	_, err = operatorservice.NewOperatorServiceClient(conn).AddSearchAttributes(ctx,
+		&operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: missing})
+	return errors.Join(fmt.Errorf("%d search attributes are not registered yet", len(missing)), err)
 }
 
 // untilNil repeats ask until it succeeds; its last error is the answer when

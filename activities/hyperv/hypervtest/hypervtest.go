@@ -105,17 +105,22 @@ func copies(t *testing.T, h *hyperv.Host, vm string) {
 }
 
 func points(t *testing.T, h *hyperv.Host, vm string) {
-	list, err := h.Points(t.Context(), vm)
+	all, err := h.Points(t.Context(), []string{vm})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.IsSortedFunc(list, func(a, b hyperv.Point) int { return a.Created.Compare(b.Created) }) {
-		t.Errorf("not oldest first: %+v", list)
+	list, told := all[vm]
+	if !told || len(all) != 1 || !slices.IsSortedFunc(list, func(a, b hyperv.Point) int { return a.Created.Compare(b.Created) }) {
+		t.Errorf("not the VM's alone, oldest first: %+v", all)
+	}
+	some, err := h.Points(t.Context(), []string{nowhere, vm})
+	if !errors.Is(err, hyperv.ErrNotFound) || len(some) != 1 || len(some[vm]) < len(list) {
+		t.Errorf("beside a VM that is not there: %+v, %v", some, err)
 	}
 }
 
 func unknown(t *testing.T, h *hyperv.Host, _ string) {
-	if _, err := h.Points(t.Context(), nowhere); !errors.Is(err, hyperv.ErrNotFound) {
+	if _, err := h.Points(t.Context(), []string{nowhere}); !errors.Is(err, hyperv.ErrNotFound) {
 		t.Errorf("points: %v", err)
 	}
 	if _, err := h.Guard(t.Context(), nowhere); !errors.Is(err, hyperv.ErrNotFound) {

@@ -61,6 +61,9 @@ func TestOneBrokenVMHidesNoOther(t *testing.T) {
 				require.Equal(t, "Replica", c.Mode)
 				require.Equal(t, cmdlet == "Get-VMReplication", len(c.Relations) == 0)
 				require.Equal(t, cmdlet == "Measure-VMReplication", c.PendingBytes == nil)
+				for _, r := range c.Relations {
+					require.Equal(t, cmdlet == "Measure-VMReplication", r.PendingBytes == nil)
+				}
 				require.Equal(t, cmdlet == "Get-VMNetworkAdapter", len(c.Adapters) == 0)
 			}
 			_, err = h.Copies(t.Context(), []string{broken})

@@ -1,62 +1,40 @@
 # Many VMs in one answer: each cmdlet is called once for all of them and the
 # rows are joined by VM id, never by name. Only the failover addresses are asked
-# for adapter by adapter, since that answer does not name its adapter.
-# Get-VMReplication throws for a VM that does not replicate, so only those that
-# do are asked about. A VM about which a cmdlet fails does not hide the others:
-# it is asked about alone, and what it does not tell is null or empty and named
-# in problems as <cmdlet>: <error id>.
+# for adapter by adapter, since that answer does not name its adapter. A VM about
+# which a cmdlet fails does not hide the others: it is asked about alone, and what
+# it does not tell is null or empty and named in problems as <cmdlet>: <error id>.
+# The clock is the operating system's, the one that replication times are of: ages
+# are differences to it.
 # Microsoft: Hyper-V module, Get-VM, Get-VMReplication, Measure-VMReplication,
-# Get-VMNetworkAdapter, Get-VMNetworkAdapterFailoverConfiguration.
+# Get-VMNetworkAdapter, Get-VMNetworkAdapterFailoverConfiguration; CimCmdlets,
+# Get-CimInstance (Win32_OperatingSystem).
 function Get-LifeboatCopies {
     param([string[]]$VMs)
+    $clock = Get-CimInstance -ClassName Win32_OperatingSystem -ErrorAction Stop
     $wanted = @($VMs | Where-Object { $_ } | ForEach-Object { "$([guid]$_)" })
     $chosen = @(Get-VM -ErrorAction Stop | Where-Object { $wanted.Count -eq 0 -or $wanted -contains "$($_.Id)" })
-    $replicating = @($chosen | Where-Object { @('Primary', 'Replica', 'ExtendedReplica') -contains "$($_.ReplicationMode)" })
-
+    $read = Find-LifeboatRelations -Machines $chosen
+    $figures = $read['figures']
+    $problems = $read['problems']
     $relations = @{}
     $adapters = @{}
-    $figures = @{}
-    $problems = @{}
     foreach ($machine in $chosen) {
         $relations["$($machine.Id)"] = @()
         $adapters["$($machine.Id)"] = @()
-        $problems["$($machine.Id)"] = @()
     }
-    $rows = @()
-    $measures = @()
-    if ($replicating.Count -gt 0) {
-        $rows = @(Get-VMReplication -VM $replicating -ErrorAction SilentlyContinue)
-        $measures = @(Measure-VMReplication -VM $replicating -ErrorAction SilentlyContinue)
-    }
-    $told = @($rows | ForEach-Object { "$($_.VMId)" })
-    $measured = @($measures | ForEach-Object { "$($_.VMId)" })
-    foreach ($machine in $replicating) {
-        $id = "$($machine.Id)"
-        if ($told -notcontains $id) {
-            try {
-                $rows = @($rows) + @(Get-VMReplication -VM $machine -ErrorAction Stop)
-            } catch {
-                $problems[$id] = @($problems[$id]) + @("Get-VMReplication: $($_.FullyQualifiedErrorId)")
-            }
-        }
-        if ($measured -notcontains $id) {
-            try {
-                $measures = @($measures) + @(Measure-VMReplication -VM $machine -ErrorAction Stop)
-            } catch {
-                $problems[$id] = @($problems[$id]) + @("Measure-VMReplication: $($_.FullyQualifiedErrorId)")
-            }
-        }
-    }
-    foreach ($row in $measures) {
-        if ("$($row.ReplicationRelationshipType)" -eq 'Simple') {
-            $figures["$($row.VMId)"] = $row
-        }
-    }
-    foreach ($row in $rows) {
+    foreach ($row in $read['rows']) {
         $id = "$($row.VMId)"
         $last = $null
         if ($row.LastReplicationTime) {
             $last = $row.LastReplicationTime.ToUniversalTime().ToString('o')
+        }
+        $applied = $null
+        if ($row.LastAppliedLogTime) {
+            $applied = $row.LastAppliedLogTime.ToUniversalTime().ToString('o')
+        }
+        $begins = $null
+        if ($row.InitialReplicationStartTime) {
+            $begins = $row.InitialReplicationStartTime.ToUniversalTime().ToString('o')
         }
         $test = $null
         if ($row.TestVirtualMachine) {
@@ -73,11 +51,22 @@ function Get-LifeboatCopies {
             frequencySec         = [int]$row.ReplicationFrequencySec
             recoveryHistory      = [int]$row.RecoveryHistory
             lastReplication      = $last
+            lastApplied          = $applied
+            initialStart         = $begins
             auth                 = "$($row.AuthenticationType)"
             thumbprint           = "$($row.CertificateThumbprint)"
             port                 = [int]$row.ReplicaServerPort
             testVM               = $test
             autoResync           = [bool]$row.AutoResynchronizeEnabled
+            initialBytes         = $null
+            pendingBytes         = $null
+            averageBytes         = $null
+        }
+        $key = "$id $($row.ReplicationRelationshipType)"
+        if ($figures.ContainsKey($key)) {
+            $relation['initialBytes'] = [long]$figures[$key].InitialReplicationSize
+            $relation['pendingBytes'] = [long]$figures[$key].PendingReplicationSize
+            $relation['averageBytes'] = [long]$figures[$key].AverageReplicationSize
         }
         $relations[$id] = @($relations[$id]) + @($relation)
     }
@@ -109,17 +98,7 @@ function Get-LifeboatCopies {
                 $problems[$id] = @($problems[$id]) + @("Get-VMNetworkAdapterFailoverConfiguration: $($_.FullyQualifiedErrorId)")
             }
         }
-        $servers = @(@($setting.IPv4PreferredDNSServer, $setting.IPv4AlternateDNSServer) | Where-Object { $_ } | ForEach-Object { "$_" })
-        $card = [ordered]@{
-            name            = "$($adapter.Name)"
-            'switch'        = "$($adapter.SwitchName)"
-            connected       = [bool]$adapter.Connected
-            ips             = @($adapter.IPAddresses | Where-Object { $_ } | ForEach-Object { "$_" })
-            failoverIP      = "$($setting.IPv4Address)"
-            failoverMask    = "$($setting.IPv4SubnetMask)"
-            failoverGateway = "$($setting.IPv4DefaultGateway)"
-            failoverDNS     = $servers
-        }
+        $card = ConvertTo-LifeboatAdapter -Adapter $adapter -Setting $setting
         if (-not $known) {
             $card['failoverIP'] = $null
             $card['failoverMask'] = $null
@@ -132,9 +111,10 @@ function Get-LifeboatCopies {
         $id = "$($machine.Id)"
         $pending = $null
         $type = $null
-        if ($figures.ContainsKey($id)) {
-            $pending = [long]$figures[$id].PendingReplicationSize
-            $type = "$($figures[$id].FailedOverReplicationType)"
+        $key = "$id Simple"
+        if ($figures.ContainsKey($key)) {
+            $pending = [long]$figures[$key].PendingReplicationSize
+            $type = "$($figures[$key].FailedOverReplicationType)"
         }
         [ordered]@{
             vm             = $id
@@ -159,7 +139,7 @@ function Get-LifeboatCopies {
         }
     })
     [ordered]@{
-        utc     = (Get-Date).ToUniversalTime().ToString('o')
+        utc     = $clock.LocalDateTime.ToUniversalTime().ToString('o')
         copies  = $copies
         missing = @($wanted | Where-Object { -not $relations.ContainsKey($_) })
     }

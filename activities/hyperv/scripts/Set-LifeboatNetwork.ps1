@@ -1,8 +1,7 @@
 # Connects the adapters of one VM and sets or clears the address that Hyper-V
 # gives to the guest at a failover. Every adapter is found before anything is
-# changed; an empty adapter name means the only one there is. What the old
-# address had and the new one lacks (gateway, DNS) is cleared first, since the
-# cmdlet leaves alone what is not named. A setting that cannot be read fails the
+# changed. What the old address had and the new one lacks (gateway, DNS) is
+# cleared first, since the cmdlet leaves alone what is not named. A setting that cannot be read fails the
 # call: unknown is not "not set".
 # Microsoft: Hyper-V module, Get-VMNetworkAdapter, Connect-VMNetworkAdapter,
 # Set-VMNetworkAdapterFailoverConfiguration.
@@ -11,16 +10,9 @@ function Set-LifeboatNetwork {
     $machine = Get-VM -Id $VM -ErrorAction Stop
     $adapters = @(Get-VMNetworkAdapter -VM $machine -ErrorAction Stop)
     $pairs = @(foreach ($nic in $NICs) {
-        $found = @($adapters | Where-Object { -not $nic.adapter -or $_.Name -eq $nic.adapter })
-        if ($found.Count -eq 0) {
-            throw 'LifeboatAdapterNotFound'
-        }
-        if ($found.Count -gt 1) {
-            throw 'LifeboatAdapterAmbiguous'
-        }
-        @{ nic = $nic; adapter = $found[0] }
+        @{ nic = $nic; adapter = Find-LifeboatAdapter -Adapters $adapters -Name $nic.adapter }
     })
-    $replicates = "$($machine.ReplicationMode)" -ne 'None'
+    $replicates = @('Primary', 'Replica', 'ExtendedReplica') -contains "$($machine.ReplicationMode)"
     foreach ($pair in $pairs) {
         $nic = $pair['nic']
         $adapter = $pair['adapter']
@@ -59,29 +51,5 @@ function Set-LifeboatNetwork {
             Set-VMNetworkAdapterFailoverConfiguration @parameters | Out-Null
         }
     }
-    $machine = Get-VM -Id $VM -ErrorAction Stop
-    $replicates = "$($machine.ReplicationMode)" -ne 'None'
-    $now = @(foreach ($adapter in @(Get-VMNetworkAdapter -VM $machine -ErrorAction Stop)) {
-        $setting = $null
-        if ($replicates) {
-            $setting = Get-VMNetworkAdapterFailoverConfiguration -VMNetworkAdapter $adapter -ErrorAction Stop
-        }
-        $servers = @(@($setting.IPv4PreferredDNSServer, $setting.IPv4AlternateDNSServer) | Where-Object { $_ } | ForEach-Object { "$_" })
-        [ordered]@{
-            name            = "$($adapter.Name)"
-            'switch'        = "$($adapter.SwitchName)"
-            connected       = [bool]$adapter.Connected
-            ips             = @($adapter.IPAddresses | Where-Object { $_ } | ForEach-Object { "$_" })
-            failoverIP      = "$($setting.IPv4Address)"
-            failoverMask    = "$($setting.IPv4SubnetMask)"
-            failoverGateway = "$($setting.IPv4DefaultGateway)"
-            failoverDNS     = $servers
-        }
-    })
-    [ordered]@{
-        power    = "$($machine.State)"
-        mode     = "$($machine.ReplicationMode)"
-        state    = "$($machine.ReplicationState)"
-        adapters = $now
-    }
+    Get-LifeboatNetwork -VM $VM
 }

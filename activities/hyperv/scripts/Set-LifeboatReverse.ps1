@@ -18,10 +18,5 @@ function Set-LifeboatReverse {
         $parameters['CertificateThumbprint'] = $Thumbprint
     }
     Set-VMReplication @parameters | Out-Null
-    $machine = Get-VM -Id $VM -ErrorAction Stop
-    [ordered]@{
-        power = "$($machine.State)"
-        mode  = "$($machine.ReplicationMode)"
-        state = "$($machine.ReplicationState)"
-    }
+    Get-LifeboatGuard -VM $VM
 }

@@ -4,10 +4,5 @@ function Start-LifeboatPrepare {
     param([string]$VM)
     $machine = Get-VM -Id $VM -ErrorAction Stop
     Start-VMFailover -VM $machine -Prepare -Confirm:$false -ErrorAction Stop | Out-Null
-    $machine = Get-VM -Id $VM -ErrorAction Stop
-    [ordered]@{
-        power = "$($machine.State)"
-        mode  = "$($machine.ReplicationMode)"
-        state = "$($machine.ReplicationState)"
-    }
+    Get-LifeboatGuard -VM $VM
 }

@@ -5,10 +5,5 @@ function Stop-LifeboatFailover {
     param([string]$VM)
     $machine = Get-VM -Id $VM -ErrorAction Stop
     Stop-VMFailover -VM $machine -Confirm:$false -ErrorAction Stop | Out-Null
-    $machine = Get-VM -Id $VM -ErrorAction Stop
-    [ordered]@{
-        power = "$($machine.State)"
-        mode  = "$($machine.ReplicationMode)"
-        state = "$($machine.ReplicationState)"
-    }
+    Get-LifeboatGuard -VM $VM
 }

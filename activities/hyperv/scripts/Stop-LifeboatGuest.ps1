@@ -5,10 +5,5 @@ function Stop-LifeboatGuest {
     param([string]$VM)
     $machine = Get-VM -Id $VM -ErrorAction Stop
     Stop-VM -VM $machine -Force -Confirm:$false -ErrorAction Stop | Out-Null
-    $machine = Get-VM -Id $VM -ErrorAction Stop
-    [ordered]@{
-        power = "$($machine.State)"
-        mode  = "$($machine.ReplicationMode)"
-        state = "$($machine.ReplicationState)"
-    }
+    Get-LifeboatGuard -VM $VM
 }

@@ -4,10 +4,5 @@ function Stop-LifeboatPower {
     param([string]$VM)
     $machine = Get-VM -Id $VM -ErrorAction Stop
     Stop-VM -VM $machine -TurnOff -Force -Confirm:$false -ErrorAction Stop | Out-Null
-    $machine = Get-VM -Id $VM -ErrorAction Stop
-    [ordered]@{
-        power = "$($machine.State)"
-        mode  = "$($machine.ReplicationMode)"
-        state = "$($machine.ReplicationState)"
-    }
+    Get-LifeboatGuard -VM $VM
 }

@@ -1,0 +1,143 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/activities/hyperv"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// Names of the drills' activities.
+const (
+	OpenDrillName   = "open-drill"
+	DrillBesideName = "drill-beside"
+	DropDrillName   = "drop-drill"
+)
+
+// DrillDeps is what drills of the calendar need from outside. The zero value
+// knows none.
+type DrillDeps struct {
+	// Find is a drill of the configuration as it is now, with how late it may begin.
+	Find func(name string, start plans.DrillStart) (FoundDrill, error)
+	// Real names a real operation of one of these VMs that is under way, "" for
+	// none; without VMs it is asked of all that the plan has now. An error is no
+	// answer.
+	Real func(ctx context.Context, plan string, vms []string) (string, error)
+}
+
+// FoundDrill is a drill as the configuration has it.
+type FoundDrill struct {
+	Input plans.RunInput
+	// Black is why its day has no drill, "" when it has.
+	Black  string
+	Within time.Duration
+}
+
+// DrillIn is one drill that is due.
+type DrillIn struct {
+	Drill string           `json:"drill"`
+	Start plans.DrillStart `json:"start"`
+}
+
+// DrillOut is the run that a drill is, or why it is not begun: one finding is a
+// blocker then.
+type DrillOut struct {
+	Input plans.RunInput  `json:"input"`
+	Found []plans.Finding `json:"found,omitempty"`
+}
+
+// OpenDrill resolves a drill from the configuration as it is now and says whether
+// it may begin. It changes nothing.
+func (a *Activities) OpenDrill(ctx context.Context, in DrillIn) (DrillOut, error) {
+	defer beat(ctx)()
+	found, err := a.Drills.Find(in.Drill, in.Start)
+	if err != nil {
+		note := &plans.DrillNote{Calendar: in.Drill, Due: in.Start.Due, ByHand: in.Start.ByHand}
+		gone := plans.RunInput{Plan: in.Drill, RunID: plans.DrillRunID(in.Drill, in.Start.Due), Operation: plans.TestFailover, StartedBy: in.Start.By, Drill: note}
+		return unbegun(gone, plans.DrillGone, err.Error(), "mend the configuration, or take the drill off the calendar"), nil
+	}
+	out := DrillOut{Input: found.Input}
+	late := in.Start.Now.Sub(in.Start.Due)
+	switch {
+	case in.Start.ByHand: // a person has weighed the day
+	case found.Black != "":
+		return unbegun(out.Input, plans.DrillBlackout, "a day without drills ("+found.Black+")", "lifeboat drill run "+in.Drill+", if it shall be after all"), nil
+	case late > found.Within:
+		return unbegun(out.Input, plans.DrillMissed, fmt.Sprintf("it was due %s ago, and may begin %s late at most", late.Round(time.Second), plans.Duration(found.Within)),
+			"lifeboat drill run "+in.Drill+" makes up for it"), nil
+	}
+	who, err := a.Drills.Real(ctx, out.Input.Plan, BesideOf(out.Input).VMs)
+	if err != nil {
+		return DrillOut{}, err
+	}
+	if who != "" {
+		return unbegun(out.Input, plans.DrillBusy, who+" is working on its VMs: that goes first", "lifeboat drill run "+in.Drill+", when it has ended"), nil
+	}
+	views, pairs := Look(ctx, a.Hosts, out.Input)
+	if err := ctx.Err(); err != nil {
+		return DrillOut{}, err
+	}
+	var missing []plans.Finding
+	out.Input, missing = ChooseVMs(ctx, a.Hosts, out.Input, views, pairs)
+	out.Found = plans.DrillHurts(append(missing, plans.Readiness(out.Input, views, pairs, time.Now())...))
+	return out, nil
+}
+
+func unbegun(in plans.RunInput, code, why, remedy string) DrillOut {
+	return DrillOut{Input: in, Found: []plans.Finding{{Severity: plans.Blocker, Code: code, Text: why, Means: "nothing was tested", Remedy: remedy}}}
+}
+
+// BesideIn is a drill of which it is asked what else works on its VMs.
+type BesideIn struct {
+	Plan string   `json:"plan"`
+	VMs  []string `json:"vms,omitempty"`
+}
+
+// namedBeside is up to how many VMs are named: the question is asked for as long
+// as a drill lasts, and each time stands in its history.
+const namedBeside = 200
+
+// BesideOf is the question for a run.
+func BesideOf(in plans.RunInput) BesideIn {
+	out := BesideIn{Plan: in.Plan}
+	vms := in.VMs()
+	if len(vms) > namedBeside {
+		return out
+	}
+	for i := range vms {
+		out.VMs = append(out.VMs, vms[i].ID)
+	}
+	return out
+}
+
+// ChooseVMs leaves out what a full target cannot take or what is there already,
+// and gives each VM its recovery point, by one look at the hosts.
+func ChooseVMs(ctx context.Context, hosts func(string) (*hyperv.Host, error), in plans.RunInput, views []plans.HostView, pairs []plans.Pair) (plans.RunInput, []plans.Finding) {
+	in = plans.Narrow(plans.Shed(in, views, pairs), pairs)
+	if in.Point == "" {
+		return in, nil
+	}
+	have, unread := LookPoints(ctx, hosts, in, pairs)
+	in, found := plans.ChoosePoints(in, have)
+	return in, append(found, unread...)
+}
+
+// DrillBeside names a real operation of one of the VMs of a drill under way.
+func (a *Activities) DrillBeside(ctx context.Context, in BesideIn) (string, error) {
+	return a.Drills.Real(ctx, in.Plan, in.VMs)
+}
+
+// UnbegunIn is a drill that is not begun, and why.
+type UnbegunIn struct {
+	Input plans.RunInput  `json:"input"`
+	Found []plans.Finding `json:"found"`
+	Now   time.Time       `json:"now"`
+}
+
+// DropDrill keeps the report of a drill that was not begun.
+func (a *Activities) DropDrill(_ context.Context, in UnbegunIn) (plans.RunStatus, error) {
+	r := plans.UnbegunDrill(in.Input, in.Found, in.Now, a.Version, a.Simulated)
+	return r.Status, a.Journal.SaveReport(r)
+}

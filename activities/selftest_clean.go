@@ -1,0 +1,98 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/activities/hyperv"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// SelfTestCleanIn asks to take away what self-tests have left on two hosts.
+type SelfTestCleanIn struct {
+	Run   string              `json:"run"`
+	Setup plans.SelfTestSetup `json:"setup"`
+	// VM is the GUID of this self-test's VM, "" for those that bear the mark.
+	VM  string    `json:"vm,omitempty"`
+	Now time.Time `json:"now,omitzero"`
+}
+
+// SelfTestCleanOut says what is left: nothing once both hosts were seen without.
+type SelfTestCleanOut struct {
+	Left []string      `json:"left,omitempty"`
+	In   time.Duration `json:"in,omitempty"`
+}
+
+// SelfTestClean looks at both hosts and does one act for each copy that is left. A
+// VM is one of a self-test by the mark that one of its copies bears, or because it
+// is this self-test's own; a name says nothing.
+func (a *Activities) SelfTestClean(ctx context.Context, in SelfTestCleanIn) (SelfTestCleanOut, error) {
+	defer beat(ctx)()
+	left, unseen := a.selfTestsLeft(ctx, in)
+	out := SelfTestCleanOut{Left: unseen}
+	for _, l := range left {
+		c := plans.NextSelfTestCleaning(l)
+		host, err := a.Hosts(in.Setup.At(c.Side).Host)
+		if err != nil {
+			return out, err
+		}
+		words := fmt.Sprintf("%s at %s: %s", l.Name, host.Name(), c.Why)
+		out.In = max(out.In, c.In)
+		if c.Verb != "" {
+			done, err := a.send(plans.ActNote{
+				Run: in.Run, VM: c.VM, Label: l.Name, Host: host.Name(), Verb: c.Verb, Expect: c.Expect, Why: "self-test: " + c.Why, At: in.Now,
+				Irreversible: c.Verb == plans.VerbSelfTestRemove,
+			}, func() (hyperv.ActResult, error) {
+				return selfTestUndo(ctx, host, c.Verb, c.VM, hyperv.Expect(c.Expect))
+			})
+			if err != nil {
+				return out, err
+			}
+			if done.err != nil {
+				words += "; " + done.err.Error()
+			}
+		}
+		out.Left = append(out.Left, words)
+	}
+	return out, ctx.Err()
+}
+
+// selfTestsLeft are the copies that are to go, and the hosts that cannot be seen.
+func (a *Activities) selfTestsLeft(ctx context.Context, in SelfTestCleanIn) (left []plans.SelfTestLeft, unseen []string) {
+	var ids []string
+	if in.VM != "" {
+		ids = append(ids, in.VM)
+	}
+	sides := []plans.SelfTestSide{plans.SelfTestA, plans.SelfTestB}
+	for _, side := range sides {
+		host, err := a.Hosts(in.Setup.At(side).Host)
+		if err != nil {
+			unseen = append(unseen, err.Error())
+			continue
+		}
+		facts, err := host.Selftests(ctx, nil)
+		if err != nil {
+			unseen = append(unseen, in.Setup.At(side).Host+" cannot be seen: "+err.Error())
+		}
+		for _, c := range facts.VMs {
+			if !slices.Contains(ids, c.VM) {
+				ids = append(ids, c.VM)
+			}
+		}
+	}
+	for _, id := range ids {
+		sight := a.selfTestSight(ctx, in.Setup, plans.SelfTestStep{}, id)
+		for _, side := range sides {
+			v := sight.At(side)
+			switch {
+			case !v.Seen:
+				unseen = append(unseen, in.Setup.At(side).Host+" cannot be seen: "+v.Why)
+			case v.Here:
+				left = append(left, plans.SelfTestLeft{Side: side, VM: id, SelfTestView: v})
+			}
+		}
+	}
+	return left, unseen
+}

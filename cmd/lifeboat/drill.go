@@ -1,0 +1,458 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/lifeboat-dr/lifeboat/plans"
+	"github.com/lifeboat-dr/lifeboat/worker"
+	"github.com/lifeboat-dr/lifeboat/worker/control"
+)
+
+var (
+	countFlag    = &cli.IntFlag{Name: "count", Value: 5, Usage: "how many times of each drill"}
+	untestedFlag = &cli.StringFlag{Name: "untested", Value: "183d", Usage: "after how long without a proof a VM counts as untested, like 90d"}
+)
+
+func drillCommand(t terminal) *cli.Command {
+	reading := []cli.Flag{configFlag, dataFlag, outputFlag}
+	steering := []cli.Flag{configFlag, dataFlag, outputFlag, byFlag, reasonFlag, dryRunFlag}
+	return &cli.Command{Name: "drill", Usage: "test failovers on a calendar", Subcommands: []*cli.Command{
+		{
+			Name: "list", Usage: "all drills: when next, what became of the last", Flags: reading,
+			Action: func(c *cli.Context) error { return listDrills(t, c) },
+		},
+		{
+			Name: "next", Usage: "when drills run, and on which days they do not; needs no engine", ArgsUsage: "[DRILL]",
+			Flags:  []cli.Flag{configFlag, outputFlag, countFlag},
+			Action: func(c *cli.Context) error { return nextDrills(t, c, time.Now()) },
+		},
+		{
+			Name: "run", Usage: "begin a drill now, whatever the calendar says", ArgsUsage: "DRILL",
+			Flags:  []cli.Flag{configFlag, dataFlag, yesFlag, autoFlag, dryRunFlag, detachFlag, byFlag, reasonFlag, outputFlag, nativeFlag},
+			Action: func(c *cli.Context) error { return runDrillNow(t, c) },
+		},
+		{
+			Name: "coverage", Usage: "each VM's last proof, the longest untested first", Flags: append([]cli.Flag{untestedFlag}, reading...),
+			Action: func(c *cli.Context) error { return drillCoverage(t, c, time.Now()) },
+		},
+		{
+			Name: "pause", Usage: "begin a drill no more until resume (needs --reason)", ArgsUsage: "DRILL", Flags: steering,
+			Action: func(c *cli.Context) error { return steerDrill(t, c, true) },
+		},
+		{
+			Name: "resume", Usage: "begin it again when it is due", ArgsUsage: "DRILL", Flags: steering,
+			Action: func(c *cli.Context) error { return steerDrill(t, c, false) },
+		},
+	}}
+}
+
+// drillsOf reads the configuration, and the drill that is named, if one is.
+func drillsOf(c *cli.Context, name string) (*worker.Configuration, []plans.ScheduledDrill, error) {
+	cfg, err := worker.LoadConfiguration(c.String("config"))
+	if err != nil {
+		return nil, nil, &failure{exitUsage, err}
+	}
+	if name == "" {
+		return cfg, cfg.Drills, nil
+	}
+	if d, ok := cfg.Drill(name); ok {
+		return cfg, []plans.ScheduledDrill{*d}, nil
+	}
+	known := make([]string, len(cfg.Drills))
+	for i := range cfg.Drills {
+		known[i] = cfg.Drills[i].Name
+	}
+	if len(known) == 0 {
+		return nil, nil, usage("no drill %q: the configuration has none (drills:)", name)
+	}
+	return nil, nil, usage("no drill %q: the configuration has %s", name, strings.Join(known, ", "))
+}
+
+// drillRow is a drill in a list.
+type drillRow struct {
+	Name  string `json:"name"`
+	Plan  string `json:"plan"`
+	State string `json:"state"` // armed, paused, running, unseen, starting
+	Note  string `json:"note,omitempty"`
+	// Next is when it runs, paused or not.
+	Next time.Time `json:"next,omitzero"`
+	Last *lastRow  `json:"last,omitempty"`
+	when string
+}
+
+type lastRow struct {
+	Run     string    `json:"run"`
+	Due     time.Time `json:"due"`
+	Outcome string    `json:"outcome"`
+	Summary string    `json:"summary"`
+}
+
+func listDrills(t terminal, c *cli.Context) error {
+	asJSON, err := wantsJSON(c)
+	if err != nil {
+		return err
+	}
+	_, all, err := drillsOf(c, "")
+	if err != nil {
+		return err
+	}
+	reports, _ := worker.ReadReports(c.Context, c.String("data")) // no journal, no last drill
+	states, unseen := drillStates(c, all)
+	rows := make([]drillRow, len(all))
+	code := exitOK
+	for i, d := range all {
+		rows[i] = rowOfDrill(d, states[i], reports, time.Now())
+		if last := rows[i].Last; rows[i].State == "paused" || last != nil && last.Outcome != "passed" {
+			code = exitFinding
+		}
+	}
+	if unseen != nil && len(rows) > 0 {
+		code = exitUnknown
+	}
+	if asJSON {
+		return errors.Join(t.json(rows), quietly(code))
+	}
+	if len(rows) == 0 {
+		t.say("The configuration has no drills. A drill looks like this:")
+		t.say(`  drills: [{name: weekly, plan: PLAN, cron: "0 6 * * SUN"}]`)
+		return nil
+	}
+	if unseen != nil {
+		t.wrapped("! ", 2, "Nothing begins by itself: "+plain(unseen.Error()))
+	}
+	for _, r := range rows {
+		showDrillRow(t, r)
+	}
+	return quietly(code)
+}
+
+// drillStates asks the engine for each drill; why says that it cannot be asked.
+func drillStates(c *cli.Context, all []plans.ScheduledDrill) (out []*control.DrillSchedule, why error) {
+	out = make([]*control.DrillSchedule, len(all))
+	_, client, err := dial(c)
+	if err != nil {
+		return out, err
+	}
+	defer client.Close()
+	for i, d := range all {
+		s, err := client.DrillSchedule(c.Context, d.Name)
+		switch {
+		case errors.Is(err, control.ErrNoDrill):
+		case err != nil:
+			return out, err
+		default:
+			out[i] = &s
+		}
+	}
+	return out, nil
+}
+
+func rowOfDrill(d plans.ScheduledDrill, s *control.DrillSchedule, reports []plans.Report, now time.Time) drillRow {
+	r := drillRow{Name: d.Name, Plan: d.Plan, State: "unseen"}
+	if s != nil {
+		r.Note, r.State = s.Note, "armed"
+		switch {
+		case s.Running:
+			r.State = "running"
+		case s.Paused:
+			r.State = "paused"
+		}
+	}
+	if calendar, err := plans.CalendarOf(d); err == nil {
+		if next := calendar.Next(now, 1); len(next) > 0 {
+			r.Next, r.when = next[0], onWall(next[0], calendar)
+		}
+	}
+	if last := plans.LastOfDrill(d.Name, reports); last != nil {
+		r.Last = &lastRow{Run: last.Status.RunID, Due: last.Input.Drill.Due, Outcome: plans.DrillOutcome(*last), Summary: last.Status.Summary}
+	}
+	return r
+}
+
+// onWall is a moment as the calendar's own clock shows it.
+func onWall(at time.Time, c plans.DrillCalendar) string {
+	return at.In(c.Zone()).Format("Mon 2 Jan 2006 15:04 MST")
+}
+
+func showDrillRow(t terminal, r drillRow) {
+	mark := "  "
+	if r.State == "paused" || r.Last != nil && r.Last.Outcome != "passed" {
+		mark = "! "
+	}
+	t.say("%s%-24s %-8s next %s", mark, cut(plain(r.Name), 24), r.State, r.when)
+	if r.State == "paused" {
+		t.wrapped("    paused  ", 12, plain(r.Note))
+	}
+	if r.Last == nil {
+		t.say("    last    never")
+		return
+	}
+	t.wrapped("    last    ", 12, fmt.Sprintf("%s, due %s: %s", r.Last.Outcome, r.Last.Due.Local().Format("Mon 2 Jan 15:04"), plain(strings.TrimPrefix(r.Last.Summary, "Not begun: "))))
+	t.say("            lifeboat journal report %s", shellWord(r.Last.Run))
+}
+
+// drillTimes is the preview of one drill.
+type drillTimes struct {
+	Name string           `json:"name"`
+	Plan string           `json:"plan"`
+	Days []plans.DrillDay `json:"days"`
+}
+
+func nextDrills(t terminal, c *cli.Context, now time.Time) error {
+	asJSON, err := wantsJSON(c)
+	if err != nil {
+		return err
+	}
+	name := c.Args().First()
+	if c.Args().Len() > 1 {
+		return usage("next takes one drill at most, got %q", c.Args().Slice())
+	}
+	if n := c.Int("count"); n < 1 || n > 500 {
+		return usage("--count is %d: write 1 to 500", n)
+	}
+	_, all, err := drillsOf(c, name)
+	if err != nil {
+		return err
+	}
+	out := make([]drillTimes, len(all))
+	for i, d := range all {
+		calendar, err := plans.CalendarOf(d)
+		if err != nil {
+			return &failure{exitUsage, err}
+		}
+		out[i] = drillTimes{Name: d.Name, Plan: d.Plan, Days: calendar.Preview(now, c.Int("count"))}
+		if asJSON {
+			continue
+		}
+		t.say("%s  (plan %s)", plain(d.Name), plain(d.Plan))
+		for _, day := range out[i].Days {
+			line := onWall(day.At, calendar)
+			if day.Black != "" {
+				line = fmt.Sprintf("%s  no drill: %s", line, plain(day.Black))
+			}
+			t.say("  %s", line)
+		}
+	}
+	if asJSON {
+		return t.json(out)
+	}
+	if len(all) == 0 {
+		t.say("The configuration has no drills.")
+	}
+	return nil
+}
+
+func drillCoverage(t terminal, c *cli.Context, now time.Time) error {
+	asJSON, err := wantsJSON(c)
+	if err != nil {
+		return err
+	}
+	limit, err := parseSince(c.String("untested"))
+	if err != nil {
+		return usage("--untested: %v", err)
+	}
+	cfg, _, err := drillsOf(c, "")
+	if err != nil {
+		return err
+	}
+	reports, err := worker.ReadReports(c.Context, c.String("data"))
+	if err != nil {
+		return fail(exitNoAccess, "%v", err)
+	}
+	all := plans.DrillCoverage(cfg.Config, reports, limit, now)
+	old := 0
+	for i := range all {
+		if all[i].Old {
+			old++
+		}
+	}
+	code := exitOK
+	if old > 0 {
+		code = exitFinding
+	}
+	if asJSON {
+		return errors.Join(t.json(all), quietly(code))
+	}
+	t.say("%d of %d VMs untested for more than %s", old, len(all), c.String("untested"))
+	t.say("  %-20s %-22s %-24s %s", "VM", "LAST PROOF", "BY", "NEXT DRILL")
+	for i := range all {
+		showCovered(t, all[i])
+	}
+	return quietly(code)
+}
+
+func showCovered(t terminal, v plans.Covered) {
+	mark, last, by, next := " ", "never tested", "-", "none"
+	if v.Old {
+		mark = "!"
+	}
+	if v.Last != nil {
+		last, by = "today", v.Last.Run
+		if v.Days > 0 {
+			last = fmt.Sprintf("%d days ago", v.Days)
+		}
+		if v.Old {
+			last = fmt.Sprintf("untested for %d days", v.Days)
+		}
+	}
+	if !v.Next.IsZero() {
+		next = v.Next.Local().Format("2 Jan 2006")
+	}
+	t.say("%s %-20s %-22s %-24s %s", mark, cut(plain(v.Label), 20), last, cut(plain(by), 24), next)
+}
+
+func steerDrill(t terminal, c *cli.Context, pause bool) error {
+	asJSON, err := wantsJSON(c)
+	if err != nil {
+		return err
+	}
+	name, err := one(c, "the name of a drill")
+	if err != nil {
+		return err
+	}
+	if _, _, err := drillsOf(c, name); err != nil {
+		return err
+	}
+	if pause && strings.TrimSpace(c.String("reason")) == "" {
+		return usage("pause needs --reason: whoever comes next must know why nothing is tested")
+	}
+	_, client, err := dial(c)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	s, err := client.DrillSchedule(c.Context, name)
+	if err != nil {
+		return drillFailure(err)
+	}
+	if s.Paused == pause {
+		return fail(exitRefused, "REFUSED  %s is %s already. Nothing was changed.", name, map[bool]string{true: "paused (" + s.Note + ")", false: "armed"}[pause])
+	}
+	if !c.Bool("dry-run") {
+		do := client.ResumeDrill
+		if pause {
+			do = client.PauseDrill
+		}
+		if err := do(c.Context, name, who(c), c.String("reason")); err != nil {
+			return drillFailure(err)
+		}
+		if s, err = client.DrillSchedule(c.Context, name); err != nil {
+			return drillFailure(err)
+		}
+	}
+	if asJSON {
+		return t.json(s)
+	}
+	words := "begins again when it is due"
+	if pause {
+		words = "begins no more until: lifeboat drill resume " + shellWord(name)
+	}
+	if c.Bool("dry-run") {
+		words += ". Dry run: nothing was changed"
+	}
+	t.wrapped("", 0, fmt.Sprintf("%s %s.", plain(name), words))
+	return nil
+}
+
+func drillFailure(err error) error {
+	if errors.Is(err, control.ErrNoDrill) {
+		return fail(exitUnknown, "%v yet: it takes changed files over within a minute; lifeboat plan validate says what is wrong with them", err)
+	}
+	return fail(exitNoAccess, "%v", err)
+}
+
+// runDrillNow looks, says what will happen, asks, begins and watches.
+func runDrillNow(t terminal, c *cli.Context) error {
+	asJSON, err := wantsJSON(c)
+	if err != nil {
+		return err
+	}
+	name, err := one(c, "the name of a drill")
+	if err != nil {
+		return err
+	}
+	cfg, found, err := drillsOf(c, name)
+	if err != nil {
+		return err
+	}
+	if c.Bool("auto") && cfg.Lab == nil {
+		return usage("--auto answers by a lab operator: it is refused outside a lab configuration")
+	}
+	now := time.Now().UTC().Truncate(time.Second)
+	start := plans.DrillStart{Due: now, Now: now, ByHand: true, By: who(c), Reason: c.String("reason"), Auto: c.Bool("auto")}
+	look, err := worker.LookAtDrill(c.Context, cfg, found[0], start)
+	if err != nil {
+		return &failure{exitUsage, err}
+	}
+	words := t
+	if asJSON {
+		words.out = t.err
+	}
+	showPlanHead(words, look)
+	showCriteria(words, look.Input.Drill)
+	if calendar, err := plans.CalendarOf(found[0]); err == nil && calendar.Black(now) != "" {
+		words.wrapped("! ", 2, "the calendar has no drill today: "+plain(calendar.Black(now)))
+	}
+	showFindings(words, look.Findings)
+	if hurts := plans.DrillHurts(look.Findings); len(hurts) > 0 {
+		return fail(exitRefused, "REFUSED  %s was not begun. Nothing was changed.", name)
+	}
+	if c.Bool("dry-run") {
+		if asJSON {
+			return t.json(look)
+		}
+		showExplanation(words, look, c.Bool("native"))
+		words.say("Dry run: nothing was changed.")
+		return nil
+	}
+	if err := askName(words, c, look.Input.Plan); err != nil {
+		return err
+	}
+	return followDrill(t, words, c, name, start, look.Input, asJSON)
+}
+
+func showCriteria(t terminal, n *plans.DrillNote) {
+	for i, criterion := range n.Criteria {
+		head := ""
+		if i == 0 {
+			head = "  Success"
+		}
+		text := plain(criterion.Text)
+		if criterion.Who != "" {
+			text += " (" + plain(criterion.Who) + " is asked)"
+		}
+		t.wrapped(head, 12, text)
+	}
+}
+
+// followDrill begins the drill and watches it to its report.
+func followDrill(t, words terminal, c *cli.Context, name string, start plans.DrillStart, in plans.RunInput, asJSON bool) error {
+	engine, client, err := dial(c)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	id, err := client.StartDrill(c.Context, name, start)
+	if err != nil {
+		return startError(err)
+	}
+	words.say("")
+	words.say("Started  %s", in.RunID)
+	if c.Bool("detach") {
+		return nil
+	}
+	w := newWatcher(words)
+	w.auto = start.Auto
+	if words.interactive() && !start.Auto && !asJSON {
+		w.answer = askPerson(words, c, client)
+	}
+	return followTo(t, words, c, engine, w, func(ctx context.Context) (plans.RunStatus, error) {
+		return client.DrillStatus(ctx, id, in.Plan, in.RunID)
+	}, asJSON)
+}

@@ -1,0 +1,212 @@
+package plans
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// WitnessView is what one thing that should answer while a site lives said,
+// seen from where the engine runs.
+type WitnessView struct {
+	Site string `json:"site"`
+	Name string `json:"name"`
+	// Kind is host (WinRM), bmc (management controller) or witness.
+	Kind    string `json:"kind"`
+	Address string `json:"address,omitempty"`
+	Answers bool   `json:"answers"`
+	Detail  string `json:"detail,omitempty"`
+}
+
+// bmcPort is where management controllers serve their pages and Redfish.
+const bmcPort = "443"
+
+// Witnesses are everything at the two sites of a run that should answer while
+// its site lives, besides the hosts' own WinRM.
+func Witnesses(cfg *Config, in RunInput) []WitnessView {
+	var all []WitnessView
+	for _, site := range cfg.Sites {
+		if site.Name != in.From && site.Name != in.To {
+			continue
+		}
+		for _, h := range cfg.Hosts {
+			if h.Site == site.Name && h.BMC != "" {
+				all = append(all, WitnessView{Site: site.Name, Name: h.Name, Kind: "bmc", Address: withPort(h.BMC, bmcPort)})
+			}
+		}
+		for _, w := range site.Witnesses {
+			all = append(all, WitnessView{Site: site.Name, Name: w.Name, Kind: "witness", Address: w.Address})
+		}
+	}
+	return all
+}
+
+func withPort(address, port string) string {
+	if ip, err := netip.ParseAddr(address); err == nil && ip.Is6() {
+		return "[" + address + "]:" + port
+	}
+	if strings.Contains(address, ":") {
+		return address
+	}
+	return address + ":" + port
+}
+
+// HostWitnesses are the hosts themselves, as one look found them.
+func HostWitnesses(in RunInput, hosts []HostView) []WitnessView {
+	var all []WitnessView
+	for _, h := range hosts {
+		w := WitnessView{Name: h.Name, Kind: "host", Answers: h.Reached, Detail: h.Error}
+		if i := slices.IndexFunc(in.Hosts, func(r RunHost) bool { return r.Name == h.Name }); i >= 0 {
+			w.Site = in.Hosts[i].Site
+		}
+		all = append(all, w)
+	}
+	return all
+}
+
+// Situation is what can be said before anybody fails over without the source:
+// is the site gone, which copies are good, what is lost by each choice, and
+// what cannot be proved. It decides nothing and starts nothing.
+type Situation struct {
+	Plan      string        `json:"plan"`
+	From      string        `json:"from"`
+	To        string        `json:"to"`
+	Verdict   SiteVerdict   `json:"verdict"`
+	Text      []string      `json:"text"`
+	Witnesses []WitnessView `json:"witnesses"`
+	VMs       []VMSituation `json:"vms"`
+	// Common is the latest moment that all VMs have, zero when some VM keeps no
+	// point that old: CommonMissing names them. CommonSpread is how far apart
+	// their points lie.
+	Common        time.Time  `json:"common,omitzero"`
+	CommonMissing []string   `json:"common_missing,omitempty"`
+	CommonSpread  Duration   `json:"common_spread,omitempty"`
+	Findings      []Finding  `json:"findings,omitempty"`
+	LeftOut       []LeftOut  `json:"left_out,omitempty"`
+	Prediction    Prediction `json:"prediction"`
+}
+
+// SiteVerdict is how a site looks from here.
+type SiteVerdict string
+
+// The verdicts.
+const (
+	SiteAnswers SiteVerdict = "answers" // its hosts answer: planned failover loses nothing
+	SiteSilent  SiteVerdict = "silent"  // nothing of it answers, others do
+	SiteMixed   SiteVerdict = "mixed"   // no host answers, something else there does: it lives
+	SiteBlind   SiteVerdict = "blind"   // nothing answers anywhere: it may be our own line
+)
+
+// VMSituation is one VM's choice of points.
+type VMSituation struct {
+	ID     string `json:"id"`
+	Label  string `json:"label"`
+	Target string `json:"target"` // the state of the copy at the target, in words
+	// Latest, LatestApp and Common are the points of each choice, with a zero
+	// time where there is none; Behind is how old each one's data is now.
+	Latest       Point    `json:"latest"`
+	LatestBehind Duration `json:"latest_behind"`
+	App          Point    `json:"latest_app,omitzero"`
+	AppBehind    Duration `json:"latest_app_behind,omitempty"`
+	Common       Point    `json:"common,omitzero"`
+	CommonBehind Duration `json:"common_behind,omitempty"`
+	Kept         int      `json:"kept"` // recovery points
+	RPO          Duration `json:"rpo,omitempty"`
+}
+
+// Decide puts a situation together. hosts and pairs are one look, have the
+// points of the replicas.
+func Decide(in RunInput, witnesses []WitnessView, hosts []HostView, pairs []Pair, have []VMPoints, now time.Time) Situation {
+	s := Situation{Plan: in.Plan, From: in.From, To: in.To, Witnesses: witnesses, LeftOut: in.LeftOut}
+	s.Verdict = siteVerdict(in.From, witnesses)
+	moment, missing, spread := CommonMoment(have)
+	if len(missing) == 0 {
+		s.Common, s.CommonSpread = moment, Duration(spread)
+	}
+	for _, vm := range in.VMs() {
+		if slices.Contains(missing, vm.ID) {
+			s.CommonMissing = append(s.CommonMissing, vm.Label)
+		}
+		s.VMs = append(s.VMs, situationOf(vm, pairs, have, s.Common))
+	}
+	s.Text = siteWords(s)
+	s.Findings = Readiness(in, hosts, pairs, now)
+	s.Prediction = Predict(in, pairs)
+	return s
+}
+
+func situationOf(vm RunVM, pairs []Pair, have []VMPoints, common time.Time) VMSituation {
+	out := VMSituation{ID: vm.ID, Label: vm.Label, RPO: vm.RPO, Target: "not seen"}
+	if p, ok := pairOf(vm.ID, pairs); ok && p.Target.Reached {
+		out.Target = string(Classify(p.Target))
+	}
+	i := slices.IndexFunc(have, func(p VMPoints) bool { return p.VM == vm.ID })
+	if i < 0 {
+		return out
+	}
+	p := have[i]
+	out.Kept, out.Latest = len(p.Points), p.newest()
+	out.LatestBehind = Duration(p.Behind(out.Latest))
+	if app, ok := p.appConsistent(); ok {
+		out.App, out.AppBehind = app, Duration(p.Behind(app))
+	}
+	if point, ok := p.at(common); ok && !common.IsZero() {
+		out.Common, out.CommonBehind = point, Duration(p.Behind(point))
+	}
+	return out
+}
+
+// siteVerdict says how a site looks by what answers there and elsewhere.
+func siteVerdict(from string, all []WitnessView) SiteVerdict {
+	hosts, others, elsewhere := false, false, false
+	for _, w := range all {
+		switch {
+		case !w.Answers:
+		case w.Site != from:
+			elsewhere = true
+		case w.Kind == "host":
+			hosts = true
+		default:
+			others = true
+		}
+	}
+	switch {
+	case hosts:
+		return SiteAnswers
+	case others:
+		return SiteMixed
+	case elsewhere:
+		return SiteSilent
+	}
+	return SiteBlind
+}
+
+// siteWords says what the witnesses prove and what they cannot.
+func siteWords(s Situation) []string {
+	doubt := fmt.Sprintf("It cannot be proved from here that the VMs at %s are off. If they run and copies are started at %s, two servers take orders under one name.", s.From, s.To)
+	switch s.Verdict {
+	case SiteAnswers:
+		return []string{
+			fmt.Sprintf("%s answers: a planned failover loses nothing.", s.From),
+			fmt.Sprintf("Do: lifeboat failover %s --planned", s.Plan),
+		}
+	case SiteMixed:
+		return []string{
+			fmt.Sprintf("No host at %s answers, but something else there does: the site has power, and its VMs may be running.", s.From), doubt,
+			"Do: have somebody look at the hosts, or cut their power, before anything else.",
+		}
+	case SiteBlind:
+		return []string{
+			"Nothing answers anywhere, at " + s.To + " neither: it may be this machine's own line that is cut.", doubt,
+			"Do: mend the line here first, then ask again.",
+		}
+	case SiteSilent:
+	}
+	return []string{
+		fmt.Sprintf("Nothing at %s answers; what stands at %s does.", s.From, s.To), doubt,
+		fmt.Sprintf("If %s is dark, waiting costs time, not data. If it runs, going costs both.", s.From),
+		fmt.Sprintf("Wait, or ask somebody to look and cut its power. To go: lifeboat failover %s --unplanned --statement \"who saw what, when\"", s.Plan),
+	}
+}

@@ -1,0 +1,167 @@
+package plans
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Judge holds a drill that has ended against the criteria that were locked when
+// it began. rto is as the report has it.
+func Judge(in RunInput, s RunStatus, rto Duration, answers []AnswerRecord) []Judgement {
+	if in.Drill == nil {
+		return nil
+	}
+	j := judge{in: in, s: s, rto: rto, answers: answers}
+	var out []Judgement
+	for _, c := range in.Drill.Criteria {
+		one := Judgement{Criterion: c, Result: CriterionNotJudged, Why: "the drill was not begun"}
+		if s.Verdict != VerdictRefused {
+			one = j.criterion(c)
+		}
+		if one.Result == CriterionNotMet && c.Kind != CriterionClean && gaveWay(s) {
+			one.Result, one.Why = CriterionNotJudged, "it gave way to a real operation"
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// NotMet are the criteria that a drill missed, in words.
+func NotMet(all []Judgement) []string {
+	var out []string
+	for _, j := range all {
+		if j.Result == CriterionNotMet {
+			out = append(out, j.Criterion.Text+": "+j.Why)
+		}
+	}
+	return out
+}
+
+type judge struct {
+	in      RunInput
+	s       RunStatus
+	rto     Duration
+	answers []AnswerRecord
+}
+
+func (j judge) criterion(c Criterion) Judgement {
+	out := Judgement{Criterion: c}
+	switch c.Kind {
+	case CriterionVMs:
+		out.Result, out.Why = j.all("did not come up", func(vm VMStatus) bool { return !phaseEnded(vm, PhaseStart).IsZero() })
+	case CriterionGates:
+		out.Result, out.Why = j.gates()
+	case CriterionRTO:
+		out.Result, out.Why = j.withinRTO(c.Limit)
+	case CriterionRPO:
+		out.Result, out.Why = j.withinRPO(c.Limit)
+	case CriterionClean:
+		out.Result, out.Why = j.all("may be left", func(vm VMStatus) bool {
+			return vm.TestVM == "" && vm.Verdict != VerdictStuck && vm.Verdict != VerdictUnknown
+		})
+	case CriterionPeople:
+		return j.person(out)
+	}
+	return out
+}
+
+// phaseEnded is when a phase of a VM ended, zero when it did not.
+func phaseEnded(vm VMStatus, phase Phase) (at time.Time) {
+	for _, t := range vm.Times {
+		if t.Phase == phase {
+			at = t.Ended
+		}
+	}
+	return at
+}
+
+// all is met when every VM is as wanted; those that are not are named.
+func (j judge) all(words string, good func(VMStatus) bool) (CriterionResult, string) {
+	var bad []string
+	for i := range j.s.VMs {
+		if !good(j.s.VMs[i]) {
+			bad = append(bad, j.s.VMs[i].Label)
+		}
+	}
+	if len(bad) > 0 {
+		return CriterionNotMet, fmt.Sprintf("%d of %d %s: %s", len(bad), len(j.s.VMs), words, fewOf(bad))
+	}
+	return CriterionMet, fmt.Sprintf("%d of %d VMs", len(j.s.VMs), len(j.s.VMs))
+}
+
+// fewOf are a few of many.
+func fewOf(all []string) string {
+	if len(all) > 8 {
+		return fmt.Sprintf("%s and %d more", strings.Join(all[:8], ", "), len(all)-8)
+	}
+	return strings.Join(all, ", ")
+}
+
+// gates is not judged while one could not be asked: what nobody asked did
+// neither pass nor fail.
+func (j judge) gates() (CriterionResult, string) {
+	failed, unasked := j.withCode("gate-not-passed", "gate-waived"), j.withCode("gate-not-asked")
+	result, why := j.all("did not pass their gates", func(vm VMStatus) bool {
+		return !phaseEnded(vm, PhaseGates).IsZero() && !slices.Contains(failed, vm.Label)
+	})
+	if result == CriterionMet && len(unasked) > 0 {
+		return CriterionNotJudged, "not every gate could be asked: " + fewOf(unasked)
+	}
+	return result, why
+}
+
+// withCode are the VMs that findings of a code name, each once.
+func (j judge) withCode(codes ...string) []string {
+	var out []string
+	for _, f := range j.s.Findings {
+		if slices.Contains(codes, f.Code) && !slices.Contains(out, f.VM) {
+			out = append(out, f.VM)
+		}
+	}
+	return out
+}
+
+func (j judge) withinRTO(limit Duration) (CriterionResult, string) {
+	if result, why := j.all("did not come up", func(vm VMStatus) bool { return !phaseEnded(vm, PhaseGates).IsZero() }); result != CriterionMet {
+		return result, why
+	}
+	took := Duration((time.Duration(float64(j.rto) * max(1, j.in.Speed))).Round(time.Second))
+	if took > limit {
+		return CriterionNotMet, "it took " + took.String()
+	}
+	return CriterionMet, "it took " + took.String()
+}
+
+func (j judge) withinRPO(limit Duration) (CriterionResult, string) {
+	var worst RunVM
+	for _, vm := range j.in.VMs() {
+		if vm.Point.Time.IsZero() && vm.Behind == 0 {
+			return CriterionNotJudged, "how old the data of " + vm.Label + " was is not known"
+		}
+		if worst.ID == "" || vm.Behind > worst.Behind {
+			worst = vm
+		}
+	}
+	why := fmt.Sprintf("the oldest was %s, of %s", Duration(worst.Behind.D().Round(time.Second)), worst.Label)
+	if worst.Behind > limit {
+		return CriterionNotMet, why
+	}
+	return CriterionMet, why
+}
+
+// person takes the last word that was given.
+func (j judge) person(out Judgement) Judgement {
+	out.Result, out.Why = CriterionNotJudged, "nobody answered"
+	for _, a := range j.answers {
+		if a.Answer.Step != out.Criterion.Step {
+			continue
+		}
+		result, known := map[Choice]CriterionResult{ChoiceApprove: CriterionMet, ChoiceDecline: CriterionNotMet, ChoiceSkip: CriterionNotJudged}[a.Answer.Choice]
+		if known {
+			out.Result, out.By, out.At, out.Why = result, a.Answer.By, a.At, orWord(a.Answer.Reason, string(a.Answer.Choice))
+		}
+	}
+	return out
+}

@@ -1,0 +1,335 @@
+package plans
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// drillRecord is a drill of two stages that went well, as the journal has it.
+func drillRecord() Record {
+	start := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	at := func(m float64) time.Time { return start.Add(time.Duration(m * float64(time.Minute))) }
+	vm := func(id byte, name, tenant string) RunVM {
+		return RunVM{
+			ID: strings.Repeat(string(id), 8) + "-0000-0000-0000-000000000000", Name: name, Label: name, Tenant: tenant, SourceHost: "HV-A", TargetHost: "HV-B",
+			Gates: []RunGate{{Kind: "heartbeat", Text: "heartbeat"}}, RPO: Duration(15 * time.Minute), Behind: Duration(2 * time.Minute),
+			Point: Point{Kind: PointLatest, Time: start.Add(-2 * time.Minute)}, NICs: []WantedNIC{{Switch: "vSwitch-TEST"}},
+		}
+	}
+	in := RunInput{
+		RunID: "p-1", Plan: "p", PlanHash: "0123456789abcdef", Operation: TestFailover, From: "hq", To: "dr", StartedBy: "Dana", Speed: 1,
+		Objectives: Objectives{RTO: Duration(time.Hour), RPO: Duration(15 * time.Minute)},
+		Steps: []RunStep{
+			{Number: 1, Name: "data", VMs: []RunVM{vm('a', "DB", "")}},
+			{Number: 2, Name: "look", Manual: &ManualStep{Name: "look", Text: "open order 1001", Owner: "Dana"}},
+			{Number: 3, Name: "front", VMs: []RunVM{vm('b', "WEB", "")}},
+		},
+	}
+	in.Steps[2].VMs[0].After = []string{in.Steps[0].VMs[0].ID}
+	status := func(vm RunVM, step int, from float64) VMStatus {
+		return VMStatus{
+			ID: vm.ID, Label: vm.Label, Step: step, Verdict: VerdictDone, Point: vm.Point, Changed: true, After: "replication is Replicating",
+			Times: []PhaseTime{
+				{PhaseTest, at(from), at(from + 1)}, {PhaseStart, at(from + 1), at(from + 2)}, {PhaseGates, at(from + 2), at(from + 4)}, {PhaseCleanUp, at(30), at(31)},
+			},
+		}
+	}
+	s := RunStatus{
+		RunID: "p-1", Plan: "p", Operation: TestFailover, From: "hq", To: "dr", StartedBy: "Dana", Started: start, Ended: at(32), Verdict: VerdictDone, Summary: "2 of 2 VMs done.",
+		StepList: []StepStatus{
+			{Number: 1, Name: "data", Kind: "stage", Verdict: VerdictDone, Started: at(0), Ended: at(4)},
+			{Number: 2, Name: "look", Kind: "manual", Verdict: VerdictDone, Started: at(4), Ended: at(5), By: "Dana", Note: "order is there"},
+			{Number: 3, Name: "front", Kind: "stage", Verdict: VerdictDone, Started: at(5), Ended: at(9)},
+		},
+		VMs: []VMStatus{status(in.Steps[0].VMs[0], 1, 0), status(in.Steps[2].VMs[0], 3, 5)},
+	}
+	answers := []AnswerRecord{{At: at(5), Answer: Answer{Choice: ChoiceApprove, Step: 2, By: "Dana", Reason: "order is there", Via: "cli"}}}
+	db := in.Steps[0].VMs[0]
+	return Record{
+		Number: "DR-2026-001", Kept: at(32), Report: MakeReport(s, in, answers, "1.0", false), Anchor: Anchor{Entry: 3, Hash: "abc"},
+		Entries: []RecordEntry{
+			{Seq: 1, At: at(0), Kind: "before", VM: db.ID, Label: "DB", Host: "HV-B", Verb: VerbStartTest, Text: "make a test copy"},
+			{Seq: 2, At: at(1), Kind: "after", VM: db.ID, Label: "DB", Host: "HV-B", Verb: VerbStartTest, Outcome: "done", Ended: at(1), Of: 1},
+			{Seq: 3, At: at(32), Kind: "report", Outcome: "done"},
+		},
+	}
+}
+
+func (r *Record) say(edit ReportEdit) {
+	if edit.By == "" {
+		edit.By = "Dana"
+	}
+	seq := uint64(len(r.Entries) + 1)
+	r.Entries = append(r.Entries, RecordEntry{Seq: seq, At: r.Kept.Add(time.Duration(seq) * time.Minute), Kind: "edit", Edit: &edit})
+}
+
+// Every field that users.md 3.6 asks of a report is there: filled, or a blank that
+// says what is missing.
+func TestEveryFieldOfAReportIsThere(t *testing.T) {
+	e := MakeEvidence(drillRecord())
+	for _, key := range []string{
+		"identity.number", "identity.plan", "identity.tool", "identity.type", "identity.time", "identity.clock", "identity.scenario",
+		"identity.assumptions", "identity.objectives", "identity.criteria", "identity.risk", "identity.functions",
+		"people.lead", "people.operators", "people.approved", "people.observers", "people.third_parties", "people.communication",
+		"scope.sites", "scope.hosts", "scope.vms", "scope.networks", "before.readiness", "result.order", "result.integrity",
+		"cleanup.copies", "cleanup.networks", "cleanup.replication", "signoff.created", "signoff.reviewed", "signoff.acknowledged",
+		"integrity.chain", "integrity.next",
+	} {
+		f, ok := e.Field(key)
+		if !ok || (f.Text == "") == (f.Missing == "") || f.Text != "" && f.By == "" {
+			t.Errorf("%s: %+v", key, f)
+		}
+	}
+	if len(e.VMs) != 2 || len(e.Stages) != 2 || len(e.Manual) != 1 || len(e.Log) == 0 {
+		t.Errorf("%d VMs, %d stages, %d manual steps, %d lines", len(e.VMs), len(e.Stages), len(e.Manual), len(e.Log))
+	}
+	if e.Outcome != "PASSED" || e.Measured.RTO.Measured != Duration(9*time.Minute) || e.Measured.RPO.Measured != Duration(2*time.Minute) {
+		t.Errorf("%s, RTO %s, RPO %s", e.Outcome, e.Measured.RTO.Measured, e.Measured.RPO.Measured)
+	}
+	if text, _ := json.Marshal(e); strings.Contains(strings.ToLower(string(text)), "compliant") {
+		t.Error("it says compliant: it is evidence for, never that")
+	}
+	if f, _ := e.Field("cleanup.copies"); !strings.HasPrefix(f.Text, "2 of 2 test copies removed") {
+		t.Error(f.Text)
+	}
+	if again := MakeEvidence(drillRecord()); !sameJSON(t, e, again) {
+		t.Error("the same record gives other evidence")
+	}
+}
+
+func sameJSON(t *testing.T, a, b any) bool {
+	t.Helper()
+	one, err := json.Marshal(a)
+	two, err2 := json.Marshal(b)
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	return string(one) == string(two)
+}
+
+func missing(e Evidence) string {
+	needed, _ := e.Missing()
+	var all []string
+	for _, f := range needed {
+		all = append(all, f.Missing)
+	}
+	return strings.Join(all, "; ")
+}
+
+func TestPeopleFillTheBlanks(t *testing.T) {
+	rec := drillRecord()
+	if got := missing(MakeEvidence(rec)); got != "who led; whether communication and escalation worked; integrity check note for DB, WEB; reviewer name; who acknowledged it for the management" {
+		t.Error(got)
+	}
+	for _, edit := range []ReportEdit{
+		{Field: EditLead, Text: "Dana"}, {Field: EditCommunication, Text: "yes"}, {Field: EditObserver, Text: "J. Patel"}, {Field: EditObserver, Text: "A. Kim"},
+		{Field: EditIntegrity, VM: "DB", Text: "CHECKDB: 0 errors"}, {Field: EditReviewed, Text: "first"}, {Field: EditReviewed, Text: "J. Patel"},
+		{Field: EditAcknowledged, Text: "M. Board"}, {Field: EditStep, Step: 2, File: "order.png", Hash: "ab"},
+	} {
+		edit.By = "Dana"
+		if err := CheckEdit(MakeEvidence(rec), edit); err != nil {
+			t.Fatal(err)
+		}
+		rec.say(edit)
+	}
+	e := MakeEvidence(rec)
+	if got := missing(e); got != "integrity check note for WEB" {
+		t.Error(got)
+	}
+	rec.say(ReportEdit{Field: EditIntegrity, VM: "WEB", Text: "opened"})
+	if e = MakeEvidence(rec); missing(e) != "" {
+		t.Error(missing(e))
+	}
+	if f, _ := e.Field("people.observers"); f.Text != "J. Patel, A. Kim" {
+		t.Error(f.Text)
+	}
+	if f, _ := e.Field("signoff.reviewed"); f.Text != "J. Patel" || f.By != "Dana" || f.At.IsZero() {
+		t.Errorf("%+v", f)
+	}
+	if r := e.Manual[0].Remarks; len(r) != 1 || r[0].File != "order.png" || e.Manual[0].By[0] != "Dana" {
+		t.Errorf("%+v", e.Manual[0])
+	}
+	// What was said first stays to be seen.
+	if !slices.ContainsFunc(e.Log, func(l LogLine) bool { return l.Kind == "edit" && l.What == "wrote reviewed: first" }) {
+		t.Error("the first reviewer is gone")
+	}
+}
+
+func TestAnEditThatMeansNothingIsRefused(t *testing.T) {
+	e := MakeEvidence(drillRecord())
+	for _, edit := range []ReportEdit{
+		{Field: "verdict", Text: "PASSED"}, {Field: EditLead}, {Field: EditLead, Text: " \n"}, {Field: EditIntegrity, VM: "X", Text: "fine"}, {Field: EditIntegrity, VM: "DB"},
+		{Field: EditStep, Step: 1, Text: "x"}, {Field: EditStep, Step: 2}, {Field: EditFinding}, {Field: EditFinding, About: "rto", Owner: "x"},
+		{Field: EditFinding, Text: "x", Due: "tomorrow"}, {Field: EditFinding, Text: "x", Severity: "bad"}, {Field: EditFinding, Text: "x", State: "gone"},
+		{Field: EditNote, Text: strings.Repeat("x", maxEdit+1)},
+	} {
+		edit.By = "Dana"
+		if CheckEdit(e, edit) == nil {
+			t.Errorf("%+v was taken", edit)
+		}
+	}
+	if CheckEdit(e, ReportEdit{Field: EditLead, Text: "Dana"}) == nil {
+		t.Error("nobody said it, and it was taken")
+	}
+}
+
+func TestFindingsAreProposedAndOwned(t *testing.T) {
+	rec := drillRecord()
+	rec.Report.Input.Objectives.RTO = Duration(5 * time.Minute)
+	rec.Report.Judgements = []Judgement{
+		{Criterion: Criterion{Text: "orders can be entered"}, Result: CriterionNotMet, Why: "the form failed"},
+		{Criterion: Criterion{Text: "phones ring"}, Result: CriterionNotJudged, Why: "nobody answered"},
+	}
+	rec.Report.Status.Findings = []Finding{{Severity: Warning, Code: "gate-not-passed", VM: "WEB", Text: "heartbeat: no"}, {Severity: Info, Code: "already-there", VM: "DB", Text: "x"}}
+	e := MakeEvidence(rec)
+	var keys []string
+	for _, f := range e.Findings {
+		keys = append(keys, f.Key+" "+f.Severity)
+	}
+	want := []string{"rto major", "criterion:orders can be entered major", "criterion:phones ring minor", "gate-not-passed::WEB minor"}
+	if !slices.Equal(keys, want) || e.Outcome != "NOT PASSED WITH 4 FINDINGS" {
+		t.Errorf("%s: %q", e.Outcome, keys)
+	}
+	edit := ReportEdit{Field: EditFinding, About: "rto", Owner: "MSP", Due: "2026-06-30", Action: "faster disks", State: "closed"}
+	rec.say(edit)
+	rec.say(ReportEdit{Field: EditFinding, Text: "card was out of date", Severity: SeverityObservation})
+	e = MakeEvidence(rec)
+	if f := e.Findings[0]; f.Owner != "MSP" || f.Due != "2026-06-30" || f.State != "closed" || f.By != ByLifeboat || f.ID != "F1" {
+		t.Errorf("%+v", f)
+	}
+	if f := e.Findings[4]; f.By != "Dana" || f.Key != "entry:5" || e.Outcome != "NOT PASSED WITH 4 FINDINGS" {
+		t.Errorf("%+v, %s", f, e.Outcome)
+	}
+}
+
+func TestOrderAsPlannedAndAsRun(t *testing.T) {
+	rec := drillRecord()
+	for _, st := range MakeEvidence(rec).Stages {
+		if st.Deviation != "" || st.AsRun != st.Planned {
+			t.Errorf("%+v", st)
+		}
+	}
+	// The front begins while the database is still on its way.
+	times := rec.Report.Status.VMs[1].Times
+	times[1].Started = rec.Report.Status.Started.Add(3 * time.Minute)
+	e := MakeEvidence(rec)
+	if st := e.Stages[1]; !strings.Contains(st.Deviation, "began before DB of stage data was up") || !strings.Contains(st.Deviation, "WEB began before DB was up") {
+		t.Errorf("%+v", st)
+	}
+	if f, _ := e.Field("result.order"); f.Text != "1 stage not as planned" {
+		t.Error(f.Text)
+	}
+	// The other way round.
+	for i := range rec.Report.Status.VMs[0].Times[:3] {
+		rec.Report.Status.VMs[0].Times[i].Started = rec.Report.Status.Started.Add(20 * time.Minute)
+		rec.Report.Status.VMs[0].Times[i].Ended = rec.Report.Status.Started.Add(21 * time.Minute)
+	}
+	if e = MakeEvidence(rec); e.Stages[0].AsRun != 2 || e.Stages[1].AsRun != 1 {
+		t.Errorf("%d, %d", e.Stages[0].AsRun, e.Stages[1].AsRun)
+	}
+}
+
+func TestRetriesAndDecisionsOfTheMomentShow(t *testing.T) {
+	rec := drillRecord()
+	db := rec.Entries[0]
+	db.Seq, db.At = 4, db.At.Add(2*time.Minute)
+	rec.Entries = append(rec.Entries, db)
+	rec.Report.Answers = append(rec.Report.Answers, AnswerRecord{At: db.At, Answer: Answer{Choice: ChoiceWaive, VM: "WEB", By: "Dana", Reason: "known"}})
+	e := MakeEvidence(rec)
+	extra := 0
+	for _, l := range e.Log {
+		if l.Extra != "" {
+			extra++
+		}
+	}
+	if extra != 2 || e.VMs[0].Repeats != 1 {
+		t.Errorf("%d extra lines, %d repeats", extra, e.VMs[0].Repeats)
+	}
+	if !slices.ContainsFunc(e.Log, func(l LogLine) bool { return l.Outcome == "its end is not in the journal" }) {
+		t.Error("an act without an end is not said")
+	}
+	// An observation does not make a finding of a drill that passed.
+	if f := e.Findings; len(f) != 1 || f[0].Severity != SeverityObservation || e.Outcome != "PASSED" {
+		t.Errorf("%s, %+v", e.Outcome, f)
+	}
+}
+
+// A lab's durations are those of its hosts; its clock times are ours.
+func TestASimulatedRunSaysSo(t *testing.T) {
+	rec := drillRecord()
+	rec.Report.Simulated, rec.Report.Input.Speed = true, 10
+	e := MakeEvidence(rec)
+	if !e.Simulated || e.Measured.RTO.Measured != Duration(90*time.Minute) || e.Outcome != "NOT PASSED WITH 1 FINDING" || e.Measured.RPO.Measured != Duration(2*time.Minute) {
+		t.Errorf("%s, RTO %s, RPO %s", e.Outcome, e.Measured.RTO.Measured, e.Measured.RPO.Measured)
+	}
+}
+
+// A copy for one tenant names nothing of another, wherever a name stands: in rows,
+// in findings, in what people wrote, in the plan's own name.
+func TestATenantsCopyNamesNothingOfOthers(t *testing.T) {
+	for range 200 {
+		seed := rand.Uint64()
+		rec, secret := tenantRecord(rand.New(rand.NewPCG(seed, 1)))
+		e := MakeEvidence(rec)
+		if !e.Mixed() {
+			t.Fatalf("seed %d: not mixed", seed)
+		}
+		copied, err := e.ForTenant("acme")
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		text, _ := json.Marshal(copied)
+		for _, name := range secret {
+			quoted, _ := json.Marshal(name)
+			if strings.Contains(strings.ToLower(string(text)), strings.ToLower(string(quoted[1:len(quoted)-1]))) {
+				t.Fatalf("seed %d: %q is in the copy:\n%s", seed, name, text)
+			}
+		}
+		if len(copied.VMs) != 1 || copied.VMs[0].Label != "ACM-SQL1" || copied.Withheld != 1 || copied.VMs[0].TargetHost != "HV-B" {
+			t.Fatalf("seed %d: %+v", seed, copied.VMs)
+		}
+		if copied.Anchor != e.Anchor || copied.Number != e.Number {
+			t.Fatal("the copy is not of the same report")
+		}
+	}
+	if _, err := MakeEvidence(drillRecord()).ForTenant("acme"); err == nil {
+		t.Error("a tenant without VMs got a copy")
+	}
+}
+
+// tenantRecord is a drill for two tenants; secret are the names of the second.
+func tenantRecord(rng *rand.Rand) (rec Record, secret []string) {
+	names := []string{"COB-SQL1", "<script>alert(1)</script>", "Müller & Söhne", "cob\"sql\\1", "=cmd|'/c'!A1", "COB (x)", "コブ"}
+	name, host, tenant := names[rng.IntN(len(names))], fmt.Sprintf("COBHOST%d", rng.IntN(100)), "cobalt"
+	rec = drillRecord()
+	s, in := &rec.Report.Status, &rec.Report.Input
+	in.Plan, s.Plan = "acme-cobalt-loss", "acme-cobalt-loss"
+	first, second := &in.Steps[0].VMs[0], &in.Steps[2].VMs[0]
+	first.Name, first.Label, first.Tenant = "ACM-SQL1", "ACM-SQL1", "acme"
+	second.Name, second.Label, second.Tenant, second.TargetHost = name, name, tenant, host
+	in.Steps[0].Name, in.Steps[2].Name = "databases of acme and cobalt", name
+	in.Steps[1].Manual.Text = "call " + name + " at " + host
+	s.VMs[0].Label, s.VMs[1].Label = "ACM-SQL1", name
+	s.VMs[0].Doing = "waits for " + name + ", at " + host + "."
+	s.StepList[2].Name = name
+	s.Summary = "of cobalt: " + name
+	s.LeftOut = []LeftOut{{VM: "COB-RDS9", Why: "no room beside " + name, Tenant: tenant}}
+	s.Findings = []Finding{
+		{Severity: Warning, Code: "x", Host: host, Text: "cobalt has no room"}, {Severity: Warning, Code: "y", VM: "ACM-SQL1", Text: "beside " + name + "/" + host},
+		{Severity: Warning, Code: "z", VM: name, Text: "late"},
+	}
+	rec.Report.Judgements = []Judgement{{Criterion: Criterion{Text: name + " answers"}, Result: CriterionMet, Why: "yes"}}
+	rec.Report.Answers[0].Answer.Reason = name + " is there"
+	rec.Entries[0].Label, rec.Entries[1].Label = "ACM-SQL1", "ACM-SQL1"
+	rec.Entries[0].Text = "beside (" + strings.ToLower(name) + ")"
+	rec.say(ReportEdit{Field: EditIntegrity, VM: "ACM-SQL1", Text: "as good as " + name})
+	rec.say(ReportEdit{Field: EditNote, Text: "cobalt: " + name})
+	rec.say(ReportEdit{Field: EditFinding, Text: "cobalt pays late", Owner: host})
+	in.About = &PlanAbout{Purpose: "for acme and cobalt", Functions: []string{name}}
+	return rec, []string{name, host, "cobalt", "COB-RDS9", second.ID}
+}

@@ -1,0 +1,69 @@
+package plans
+
+import "time"
+
+// Severity of a finding.
+type Severity string
+
+// The severities.
+const (
+	Blocker Severity = "blocker" // the run is refused, nothing changes
+	Warning Severity = "warning"
+	Info    Severity = "info"
+)
+
+// Finding is one thing a look at the hosts brought up.
+type Finding struct {
+	Severity Severity `json:"severity"`
+	// Code is stable, for scripts: vm-not-replicating, host-unreachable, ...
+	Code string `json:"code"`
+	Host string `json:"host,omitempty"`
+	VM   string `json:"vm,omitempty"`
+	Text string `json:"text"`
+	// Means says what it would mean on the day; Remedy what to do.
+	Means  string `json:"means,omitempty"`
+	Remedy string `json:"remedy,omitempty"`
+	// Raw is what the machinery said, for who knows it.
+	Raw string `json:"raw,omitempty"`
+}
+
+// HostView is what a host said of itself.
+type HostView struct {
+	Name    string `json:"name"`
+	Reached bool   `json:"reached"`
+	// Error is why it was not reached, in words with the remedy.
+	Error string `json:"error,omitempty"`
+	// Barred says what keeps Lifeboat out of a host that may be well: its account, a
+	// certificate. "" where the host is silent.
+	Barred string    `json:"barred,omitempty"`
+	At     time.Time `json:"at"`
+	// Skew is the host's clock minus the engine's.
+	Skew        time.Duration `json:"skew"`
+	OS          string        `json:"os,omitempty"`
+	MemoryBytes uint64        `json:"memory_bytes,omitempty"`
+	// MemoryUsed is what running VMs have now, MemoryReserve what is kept for
+	// the host itself.
+	MemoryUsed    uint64       `json:"memory_used,omitempty"`
+	MemoryReserve uint64       `json:"memory_reserve,omitempty"`
+	Switches      []SwitchView `json:"switches,omitempty"`
+	// ReplicaServer is true when this host accepts replication.
+	ReplicaServer bool `json:"replica_server"`
+	// VolumeFree and VolumeSize are of the volume that holds the replicas, in
+	// bytes; zero when the host does not tell.
+	VolumeFree uint64 `json:"volume_free,omitempty"`
+	VolumeSize uint64 `json:"volume_size,omitempty"`
+	// Keys is nil when the host does not tell.
+	Keys *KeysView `json:"-"`
+	// Residents are VMs that run there and do not replicate to or from it.
+	Residents   []ResidentVM `json:"residents,omitempty"`
+	ReplicaAuth string       `json:"replica_auth,omitempty"` // Kerberos, Certificate, CertificateAndKerberos
+	AllowedFrom []string     `json:"allowed_from,omitempty"` // authorization entries; "*" = any server
+	CanAct      bool         `json:"can_act"`
+	Versions    []string     `json:"versions,omitempty"` // supported configuration versions
+}
+
+// SwitchView is a virtual switch of a host.
+type SwitchView struct {
+	Name string `json:"name"`
+	Type string `json:"type"` // External, Internal, Private
+}

@@ -1,0 +1,467 @@
+package plans
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// orphanWorld is a generated estate of which it is known what is left behind: an
+// independent judge of FindOrphans.
+type orphanWorld struct {
+	rand  *rand.Rand
+	now   time.Time
+	hosts []HostReading
+	held  map[string]string
+	// truth is what may be cleaned, by host, kind and thing; copies where copies
+	// of a VM truly are.
+	truth  map[string]bool
+	copies map[string][]string
+	scenes []string
+	n      int
+}
+
+func newOrphanWorld(seed uint64) *orphanWorld {
+	w := &orphanWorld{rand: rand.New(rand.NewPCG(seed, 7)), now: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC), held: map[string]string{}, truth: map[string]bool{}, copies: map[string][]string{}}
+	for i := range 3 + w.rand.IntN(3) {
+		name := fmt.Sprintf("H%d", i)
+		w.hosts = append(w.hosts, HostReading{Host: name, Names: []string{name, strings.ToLower(name) + ".corp.example"}, Read: true, At: w.now.Add(time.Duration(w.rand.IntN(600)-300) * time.Second)})
+	}
+	for range 6 + w.rand.IntN(14) {
+		all := slices.Concat(orphanScenes, healthyScenes)
+		s := all[w.rand.IntN(len(all))]
+		w.scenes = append(w.scenes, s.name)
+		s.make(w)
+	}
+	return w
+}
+
+func (w *orphanWorld) id() string {
+	w.n++
+	return fmt.Sprintf("%08x-0000-4000-8000-%012x", w.n, w.n)
+}
+
+// three are different hosts, in random order.
+func (w *orphanWorld) three() (a, b, c *HostReading) {
+	p := w.rand.Perm(len(w.hosts))
+	return &w.hosts[p[0]], &w.hosts[p[1]], &w.hosts[p[2]]
+}
+
+func fqdn(h *HostReading) string { return h.Names[1] }
+
+// old and young are ages on either side of the policy's bound.
+func (w *orphanWorld) old(h *HostReading) time.Time {
+	return h.At.Add(-25*time.Hour - time.Duration(w.rand.IntN(90*24))*time.Hour)
+}
+
+func (w *orphanWorld) young(h *HostReading) time.Time {
+	return h.At.Add(-time.Duration(w.rand.IntN(22*60)) * time.Minute)
+}
+
+func (w *orphanWorld) vm(h *HostReading, id, power, mode, state string, rels ...OrphanRelation) *OrphanVM {
+	names := []string{"DB", "FS01", "APP - Test", "O'Brien [a]*", "DB"}
+	h.VMs = append(h.VMs, OrphanVM{
+		ID: id, Name: names[w.rand.IntN(len(names))], Power: power, Mode: mode, State: state, Created: w.old(h), Uptime: 90 * 24 * time.Hour, Relations: rels,
+		Disks: []OrphanDisk{{Path: `D:\VMs\` + id + `\disk0.vhdx`, Bytes: 10 << 30}},
+	})
+	w.copies[id] = append(w.copies[id], h.Host)
+	return &h.VMs[len(h.VMs)-1]
+}
+
+func link(from, to *HostReading, last time.Time) OrphanRelation {
+	return OrphanRelation{Relationship: "Simple", Primary: fqdn(from), Replica: fqdn(to), Current: fqdn(to), Last: last}
+}
+
+func (w *orphanWorld) pair(last func(*HostReading) time.Time, pState, rState string) (id string, p, r *HostReading, pv, rv *OrphanVM) {
+	id = w.id()
+	p, r, _ = w.three()
+	rv = w.vm(r, id, "Off", "Replica", rState, link(p, r, last(r)))
+	pv = w.vm(p, id, "Running", "Primary", pState, link(p, r, last(p)))
+	return id, p, r, pv, rv
+}
+
+func (w *orphanWorld) orphan(h *HostReading, kind OrphanKind, thing string) {
+	w.truth[h.Host+" "+string(kind)+" "+thing] = true
+}
+
+const replicaStore = `D:\Replica\Hyper-V Replica\Virtual hard disks\`
+
+func (w *orphanWorld) folder(h *HostReading, id string, at time.Time) *OrphanFolder {
+	h.Folders = append(h.Folders, OrphanFolder{Path: replicaStore + strings.ToUpper(id), GUID: id, Files: 2, Bytes: 5 << 30, Modified: at})
+	return &h.Folders[len(h.Folders)-1]
+}
+
+type orphanScene struct {
+	name string
+	make func(*orphanWorld)
+}
+
+// orphanScenes leave something behind, each of one kind.
+var orphanScenes = []orphanScene{
+	{"primary gone", func(w *orphanWorld) {
+		id := w.id()
+		p, r, _ := w.three()
+		w.vm(r, id, "Off", "Replica", "Replicating", link(p, r, w.old(r)))
+		w.orphan(r, OrphanPrimaryGone, id)
+	}},
+	{"replica gone", func(w *orphanWorld) {
+		id := w.id()
+		p, r, _ := w.three()
+		w.vm(p, id, "Running", "Primary", "Error", link(p, r, w.old(p)))
+		w.orphan(p, OrphanReplicaGone, id)
+	}},
+	{"third copy gone", func(w *orphanWorld) {
+		id, p, r, _, _ := w.pair(w.young, "Replicating", "Replicating")
+		_, c, _ := w.three()
+		for c == p || c == r {
+			_, c, _ = w.three()
+		}
+		rv := &r.VMs[len(r.VMs)-1]
+		rel := link(r, c, w.old(r))
+		rel.Relationship = "Extended"
+		rv.Relations = append(rv.Relations, rel)
+		w.orphan(r, OrphanReplicaGone, id)
+	}},
+	{"removed on the primary", func(w *orphanWorld) {
+		id := w.id()
+		p, r, _ := w.three()
+		w.vm(p, id, "Running", "None", "Disabled")
+		w.vm(r, id, "Off", "Replica", "Replicating", link(p, r, w.old(r)))
+		w.orphan(r, OrphanPrimaryEnded, id)
+	}},
+	{"the primary replicates elsewhere", func(w *orphanWorld) {
+		id := w.id()
+		p, r, other := w.three()
+		w.vm(p, id, "Running", "Primary", "Replicating", link(p, other, w.young(p)))
+		w.vm(other, id, "Off", "Replica", "Replicating", link(p, other, w.young(other)))
+		w.vm(r, id, "Off", "Replica", "Error", link(p, r, w.old(r)))
+		w.orphan(r, OrphanPrimaryEnded, id)
+	}},
+	{"removed on the replica", func(w *orphanWorld) {
+		id := w.id()
+		p, r, _ := w.three()
+		w.vm(p, id, "Running", "Primary", "Error", link(p, r, w.old(p)))
+		w.vm(r, id, "Off", "None", "Disabled")
+		w.orphan(p, OrphanReplicaEnded, id)
+	}},
+	{"the vault is gone", func(w *orphanWorld) {
+		id := w.id()
+		p, r, _ := w.three()
+		w.vm(p, id, "Running", "Primary", "Error", link(p, r, w.old(p))).Provider = "Microsoft:ASR"
+		w.orphan(p, OrphanProvider, id)
+	}},
+	{"test VM left", func(w *orphanWorld) {
+		id, _, r, _, _ := w.pair(w.young, "Replicating", "Replicating")
+		test := w.id()
+		r.VMs[len(r.VMs)-1].Relations[0].TestVM = strings.ToUpper(test)
+		w.vm(r, test, "Off", "TestReplica", "Disabled")
+		w.orphan(r, OrphanTest, id)
+	}},
+	{"test VM that lost its replica", func(w *orphanWorld) {
+		h, _, _ := w.three()
+		test := w.id()
+		w.vm(h, test, "Off", "TestReplica", "Disabled")
+		w.orphan(h, OrphanTest, test)
+	}},
+	{"backup checkpoints", func(w *orphanWorld) {
+		id := w.id()
+		h, _, _ := w.three()
+		w.vm(h, id, "Running", "None", "Disabled").Checkpoints = []Point{{ID: "c1", Kind: "Recovery", Time: w.old(h)}}
+		w.orphan(h, OrphanCheckpoint, id)
+	}},
+	{"stale prepare", func(w *orphanWorld) {
+		id, p, _, pv, _ := w.pair(w.old, "PreparedForFailover", "Replicating")
+		pv.Power = "Off"
+		w.orphan(p, OrphanPrepared, id)
+	}},
+	{"failover never completed", func(w *orphanWorld) {
+		id, _, r, pv, _ := w.pair(w.old, "Error", "FailedOverWaitingCompletion")
+		pv.Power = "Off"
+		r.VMs[len(r.VMs)-1].Power = "Running"
+		w.orphan(r, OrphanPending, id)
+	}},
+	{"files without a VM", func(w *orphanWorld) {
+		id := w.id()
+		h, p, _ := w.three()
+		if w.rand.IntN(2) == 0 {
+			w.vm(p, id, "Running", "None", "Disabled")
+		}
+		w.folder(h, id, w.old(h))
+		w.orphan(h, OrphanFiles, id)
+	}},
+	{"quarantine is over", func(w *orphanWorld) {
+		id := w.id()
+		h, _, _ := w.three()
+		f := w.folder(h, id, w.old(h))
+		f.Path, f.Kept = `D:\Replica\Hyper-V Replica\.lifeboat-quarantine\20260101T000000Z\`+strings.ToUpper(id), h.At.Add(-15*24*time.Hour)
+		w.orphan(h, OrphanKept, id)
+	}},
+	{"entry nobody uses", func(w *orphanWorld) {
+		h, _, _ := w.three()
+		name := fmt.Sprintf("gone%d.corp.example", len(h.Entries))
+		h.Entries = append(h.Entries, Authorized{Primary: name, Storage: `D:\Replica`, TrustGroup: "t"})
+		w.orphan(h, OrphanEntry, name)
+	}},
+}
+
+// healthyScenes look like one of them and are not.
+var healthyScenes = []orphanScene{
+	{"pair", func(w *orphanWorld) { w.pair(w.young, "Replicating", "Replicating") }},
+	{"pair that was paused long ago", func(w *orphanWorld) { w.pair(w.old, "Suspended", "Replicating") }},
+	{"pair in error for weeks", func(w *orphanWorld) { w.pair(w.old, "Error", "Error") }},
+	{"pair that waits for a resynchronization", func(w *orphanWorld) { w.pair(w.old, "WaitingForStartResynchronize", "Replicating") }},
+	{"first copy under way", func(w *orphanWorld) {
+		w.pair(func(*HostReading) time.Time { return time.Time{} }, "InitialReplicationInProgress", "WaitingForInitialReplication")
+	}},
+	{"seed that waits", func(w *orphanWorld) {
+		_, r, _ := w.three()
+		w.vm(r, w.id(), "Off", "Replica", "WaitingForInitialReplication", OrphanRelation{Relationship: "Simple", Allowed: "*"})
+	}},
+	{"reversed, disks where the replica's were", func(w *orphanWorld) {
+		id, p, _, _, _ := w.pair(w.young, "Replicating", "Replicating")
+		p.VMs[len(p.VMs)-1].Disks[0].Path = replicaStore + strings.ToUpper(id) + `\disk0.vhdx`
+		w.folder(p, id, w.old(p))
+	}},
+	{"replica whose storage was migrated", func(w *orphanWorld) {
+		id, _, r, _, _ := w.pair(w.young, "Replicating", "Replicating")
+		w.folder(r, id, w.old(r))
+	}},
+	{"disks of a VM of another id", func(w *orphanWorld) {
+		h, other, _ := w.three()
+		stays := w.id()
+		at := []*HostReading{h, other}[w.rand.IntN(2)] // shared storage looks alike from both
+		w.vm(at, w.id(), "Running", "None", "Disabled").Disks[0].Path = replicaStore + strings.ToUpper(stays) + `\x.vhdx`
+		w.folder(h, stays, w.old(h))
+	}},
+	{"folder of a VM that is being enabled", func(w *orphanWorld) {
+		h, _, _ := w.three()
+		w.folder(h, w.id(), w.young(h))
+	}},
+	{"files that a protection works on", func(w *orphanWorld) {
+		h, _, _ := w.three()
+		id := w.id()
+		w.folder(h, id, w.old(h))
+		w.held[id] = "the run plan/protection-X"
+	}},
+	{"chain", func(w *orphanWorld) {
+		id := w.id()
+		a, b, c := w.three()
+		on := link(b, c, w.young(b))
+		on.Relationship = "Extended"
+		w.vm(a, id, "Running", "Primary", "Replicating", link(a, b, w.young(a)))
+		w.vm(b, id, "Off", "Replica", "Replicating", link(a, b, w.young(b)), on)
+		w.vm(c, id, "Off", "ExtendedReplica", "Replicating", link(b, c, w.old(c)))
+	}},
+	{"replica of a broker, moved to another node", func(w *orphanWorld) {
+		id := w.id()
+		p, _, c := w.three()
+		rel := OrphanRelation{Relationship: "Simple", Primary: fqdn(p), Replica: "broker.corp.example", Current: fqdn(c), Last: w.old(p)}
+		w.vm(p, id, "Running", "Primary", "Error", rel)
+		w.vm(c, id, "Off", "Replica", "Replicating", rel)
+	}},
+	{"replica that moved to a host nobody told the primary of", func(w *orphanWorld) {
+		id := w.id()
+		p, r, c := w.three()
+		rel := link(p, r, w.old(p))
+		w.vm(p, id, "Running", "Primary", "Error", rel)
+		w.vm(c, id, "Off", "Replica", "Replicating", rel)
+	}},
+	{"replica of a server that is not ours", func(w *orphanWorld) {
+		_, r, _ := w.three()
+		rel := OrphanRelation{Relationship: "Simple", Primary: "theirs.example", Replica: fqdn(r), Last: w.old(r)}
+		w.vm(r, w.id(), "Off", "Replica", "Replicating", rel)
+		r.Entries = append(r.Entries, Authorized{Primary: "THEIRS.example"})
+	}},
+	{"primary that sends to a server that is not ours", func(w *orphanWorld) {
+		p, _, _ := w.three()
+		w.vm(p, w.id(), "Running", "Primary", "Error", OrphanRelation{Relationship: "Simple", Primary: fqdn(p), Replica: "cloud.example", Last: w.old(p)})
+	}},
+	{"planned failover under way", func(w *orphanWorld) {
+		_, _, _, pv, _ := w.pair(w.young, "PreparedForFailover", "Replicating")
+		pv.Power = "Off"
+	}},
+	{"planned failover under way for days, at the target", func(w *orphanWorld) {
+		_, _, _, pv, _ := w.pair(w.old, "PreparedForFailover", "FailedOver")
+		pv.Power = "Off"
+	}},
+	{"failed over this morning", func(w *orphanWorld) {
+		_, _, r, pv, _ := w.pair(w.old, "Error", "FailedOverWaitingCompletion")
+		pv.Power = "Off"
+		rv := &r.VMs[len(r.VMs)-1]
+		rv.Power, rv.Uptime = "Running", 5*time.Hour
+	}},
+	{"committed, not yet protected again", func(w *orphanWorld) {
+		_, _, r, pv, _ := w.pair(w.old, "Error", "FailedOver")
+		pv.Power = "Off"
+		r.VMs[len(r.VMs)-1].Power = "Running"
+	}},
+	{"failed over, and a watch is on the site", func(w *orphanWorld) {
+		id, _, r, pv, _ := w.pair(w.old, "Error", "FailedOverWaitingCompletion")
+		pv.Power, w.held[id] = "Off", "the watch fence/both"
+		r.VMs[len(r.VMs)-1].Power = "Running"
+	}},
+	{"drill under way", func(w *orphanWorld) {
+		id, _, r, _, _ := w.pair(w.young, "Replicating", "Replicating")
+		test := w.id()
+		r.VMs[len(r.VMs)-1].Relations[0].TestVM = test
+		t := w.vm(r, test, "Running", "TestReplica", "Disabled")
+		if w.rand.IntN(2) == 0 {
+			t.Created = w.young(r)
+		} else {
+			w.held[id] = "the drill drill/both"
+		}
+	}},
+	{"somebody's VM of a test", func(w *orphanWorld) {
+		h, _, _ := w.three()
+		w.vm(h, w.id(), "Off", "None", "Disabled").Name = "FS01 - Test"
+	}},
+	{"backup under way", func(w *orphanWorld) {
+		h, _, _ := w.three()
+		w.vm(h, w.id(), "Running", "None", "Disabled").Checkpoints = []Point{{ID: "c1", Time: w.old(h)}, {ID: "c2", Time: w.young(h)}}
+	}},
+	{"another provider's, and well", func(w *orphanWorld) {
+		h, _, _ := w.three()
+		w.vm(h, w.id(), "Running", "Primary", "Replicating", OrphanRelation{Relationship: "Simple", Last: w.old(h)}).Provider = "Microsoft:ASR"
+	}},
+	{"two that run", func(w *orphanWorld) { // a finding, and nobody's to clean
+		_, _, r, _, _ := w.pair(w.old, "Error", "FailedOver")
+		r.VMs[len(r.VMs)-1].Power = "Running"
+	}},
+	{"two primaries", func(w *orphanWorld) {
+		_, _, r, _, _ := w.pair(w.old, "Replicating", "Replicating")
+		r.VMs[len(r.VMs)-1].Mode = "Primary"
+	}},
+	{"former replica", func(w *orphanWorld) {
+		id := w.id()
+		p, r, _ := w.three()
+		w.vm(p, id, "Running", "None", "Disabled")
+		w.vm(r, id, "Off", "None", "Disabled")
+	}},
+	{"entries for hosts and patterns", func(w *orphanWorld) {
+		h, p, _ := w.three()
+		h.Entries = append(h.Entries, Authorized{Primary: strings.ToUpper(fqdn(p))}, Authorized{Primary: "*.other.example"}, Authorized{Primary: "*"})
+	}},
+	{"files in quarantine", func(w *orphanWorld) {
+		h, _, _ := w.three()
+		id := w.id()
+		f := w.folder(h, id, w.old(h))
+		f.Path, f.Kept = `D:\Replica\Hyper-V Replica\.lifeboat-quarantine\20260225T000000Z\`+strings.ToUpper(id), h.At.Add(-3*24*time.Hour)
+	}},
+	{"a run works on half a pair", func(w *orphanWorld) {
+		id := w.id()
+		p, r, _ := w.three()
+		w.vm(r, id, "Off", "Replica", "Replicating", link(p, r, w.old(r)))
+		w.held[id] = "the run plan/both"
+	}},
+	{"a VM that does not tell", func(w *orphanWorld) {
+		p, r, _ := w.three()
+		w.vm(r, w.id(), "Off", "Replica", "Replicating", link(p, r, w.old(r))).Problems = []string{"Get-VMReplication: OperationFailed"}
+	}},
+}
+
+func (w *orphanWorld) look() OrphanLook {
+	return OrphanLook{Hosts: w.hosts, Held: w.held, Policy: OrphanPolicyOf(&Config{})}
+}
+
+// judge says what is wrong with a picture of this world.
+func (w *orphanWorld) judge(p OrphanPicture) (wrong []string) {
+	ids := map[string]bool{}
+	for _, f := range p.Findings {
+		thing := f.VM
+		if f.Kind == OrphanEntry {
+			thing = f.Name
+		}
+		what := f.Host + " " + string(f.Kind) + " " + thing
+		if f.Verb != "" && !w.truth[what] {
+			wrong = append(wrong, "offered to clean, and nothing is left behind: "+what)
+		}
+		if ids[f.ID] {
+			wrong = append(wrong, "an id stands for two things: "+what)
+		}
+		ids[f.ID] = true
+		elsewhere := slices.ContainsFunc(w.copies[f.VM], func(h string) bool { return h != f.Host })
+		about := f.Kind != OrphanEntry && f.Kind != OrphanTest
+		if about && !f.OnlyCopy && !elsewhere {
+			wrong = append(wrong, "it is the only copy, and not said so: "+what)
+		}
+		if f.Verb != "" && f.OnlyCopy && f.Word == "" && f.Kind != OrphanCheckpoint {
+			wrong = append(wrong, "the only copy goes with a plain yes: "+what)
+		}
+		if f.Policy && f.Word != "" {
+			wrong = append(wrong, "a policy cleans what takes a word: "+what)
+		}
+		if f.Risk == "" || f.Undo == "" || len(f.Evidence) == 0 || len(f.Commands) == 0 || f.Verb == "" && f.Person == "" {
+			wrong = append(wrong, "something is not told: "+what)
+		}
+		if w.held[f.VM] != "" {
+			wrong = append(wrong, "somebody works on it: "+what)
+		}
+	}
+	return wrong
+}
+
+const orphanSeeds = 6000
+
+// No look at any generated estate offers to clean what is not left behind,
+// however many hosts do not answer.
+func TestOrphanCorpus(t *testing.T) {
+	met, found := map[string]int{}, map[OrphanKind]int{}
+	for seed := range uint64(orphanSeeds) {
+		w := newOrphanWorld(seed)
+		for _, s := range w.scenes {
+			met[s]++
+		}
+		all := FindOrphans(w.look())
+		if wrong := w.judge(all); len(wrong) > 0 {
+			t.Fatalf("seed %d, all hosts read, scenes %v:\n%s", seed, w.scenes, strings.Join(wrong, "\n"))
+		}
+		seen := map[string]bool{}
+		for _, f := range all.Findings {
+			found[f.Kind]++
+			thing := f.VM
+			if f.Kind == OrphanEntry {
+				thing = f.Name
+			}
+			seen[f.Host+" "+string(f.Kind)+" "+thing] = f.Verb != ""
+		}
+		untold := slices.Contains(w.scenes, "a VM that does not tell") // it hides what may be its own
+		for what := range w.truth {
+			if !seen[what] && !(untold && strings.Contains(what, string(OrphanEntry))) {
+				t.Fatalf("seed %d, scenes %v: not found: %s\nnot offered: %+v", seed, w.scenes, what, all.Quiet)
+			}
+		}
+		slices.Reverse(w.hosts)
+		again := FindOrphans(w.look())
+		slices.Reverse(again.Hosts)
+		require.True(t, reflect.DeepEqual(all.Findings, again.Findings) && reflect.DeepEqual(all.Kept, again.Kept), "seed %d: the order of hosts changes what is found", seed)
+		for i := range w.hosts {
+			if w.rand.IntN(3) == 0 {
+				w.hosts[i] = HostReading{Host: w.hosts[i].Host, Names: w.hosts[i].Names, Why: "unreachable"}
+			}
+		}
+		if wrong := w.judge(FindOrphans(w.look())); len(wrong) > 0 {
+			t.Fatalf("seed %d, some hosts unread, scenes %v:\n%s", seed, w.scenes, strings.Join(wrong, "\n"))
+		}
+	}
+	for _, s := range slices.Concat(orphanScenes, healthyScenes) {
+		require.Positive(t, met[s.name], "never played: %s", s.name)
+	}
+	for _, k := range []OrphanKind{OrphanPrimaryGone, OrphanReplicaGone, OrphanPrimaryEnded, OrphanReplicaEnded, OrphanTwoPrimaries, OrphanFormerReplica, OrphanProvider, OrphanTest, OrphanCheckpoint, OrphanPrepared, OrphanPending, OrphanFiles, OrphanKept, OrphanEntry} {
+		require.Positive(t, found[k], "never found: %s", k)
+	}
+}
+
+func TestOrphansAreNotOfferedBlindly(t *testing.T) {
+	w := newOrphanWorld(1)
+	look := w.look()
+	look.Blind = "Temporal does not answer"
+	p := FindOrphans(look)
+	require.Empty(t, p.Findings)
+	require.True(t, slices.ContainsFunc(p.Quiet, func(q OrphanQuiet) bool { return strings.Contains(q.Why, "Temporal does not answer") }))
+}

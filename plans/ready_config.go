@@ -1,0 +1,82 @@
+package plans
+
+import "time"
+
+// ReadyConfigOf is what the configuration says of hosts and VMs beside a run.
+func ReadyConfigOf(cfg *Config) ReadyConfig {
+	k := ReadyConfig{Thumbprints: map[string]string{}, Storages: map[string]string{}, Excluded: map[string][]string{}, Extends: map[string]Extension{}, Notes: map[string]string{}}
+	for _, s := range cfg.Sites {
+		if s.Engine {
+			k.EngineSite = s.Name
+		}
+	}
+	for _, h := range cfg.Hosts {
+		k.Storages[h.Name] = h.ReplicaStorage
+	}
+	for _, g := range cfg.Groups {
+		if g.Authentication == "certificate" {
+			for _, name := range []string{g.From, g.To} {
+				k.Thumbprints[name] = cfg.host(name).CertificateThumbprint
+			}
+		}
+		for _, vm := range g.VMs {
+			k.Excluded[vm.ID] = vm.ExcludedDisks
+			if vm.Note != "" {
+				k.Notes[vm.ID] = vm.Note
+			}
+			if g.Extends != nil {
+				k.Extends[vm.ID] = *g.Extends
+			}
+		}
+	}
+	return k
+}
+
+// AwayFromHome is true when most of a run's VMs live at its target: the
+// question is then what it would mean to lose that site.
+func AwayFromHome(pairs []Pair) bool {
+	home, away := 0, 0
+	for _, p := range pairs {
+		source, target := familyOf(Classify(p.Source)), familyOf(Classify(p.Target))
+		switch {
+		case target == famPrimary && (source != famPrimary || runs(p.Target) && !runs(p.Source)), target == famFailed && runs(p.Target):
+			away++
+		case source == famPrimary:
+			home++
+		}
+	}
+	return away > home
+}
+
+// LastDrills are the newest test failovers that ended, by plan. reports are the
+// newest first.
+func LastDrills(reports []Report) map[string]*Drill {
+	out := map[string]*Drill{}
+	for _, r := range reports {
+		if r.Input.Operation != TestFailover || r.Status.Ended.IsZero() || r.Status.Verdict == VerdictRefused || out[r.Input.Plan] != nil {
+			continue // one that was not begun proves nothing, either way
+		}
+		passed := r.Status.Verdict == VerdictDone && len(NotMet(r.Judgements)) == 0
+		out[r.Input.Plan] = &Drill{Run: r.Status.RunID, Ended: r.Status.Ended, Passed: passed, RTO: r.RTO}
+	}
+	return out
+}
+
+// ReadyUnseen is the answer about a plan of which nothing could be asked.
+func ReadyUnseen(plan *RecoveryPlan, why string, now time.Time) ReadyReport {
+	return ReadyReport{Plan: plan.Name, From: plan.From, To: plan.To, Verdict: ReadyUnknown, Why: why, At: now, Speed: 1}
+}
+
+// WorstReady is the verdict of all plans together.
+func WorstReady(all []ReadyReport) ReadyVerdict {
+	worst := ReadyYes
+	for _, r := range all {
+		switch {
+		case r.Verdict == ReadyNo:
+			return ReadyNo
+		case r.Verdict == ReadyUnknown:
+			worst = ReadyUnknown
+		}
+	}
+	return worst
+}

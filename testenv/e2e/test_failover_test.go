@@ -1,0 +1,121 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+)
+
+// untouched judges a drill: nothing of production or replication changed, and
+// nothing is left.
+func (w *world) untouched(since int) {
+	w.t.Helper()
+	s := w.state()
+	names := map[string]bool{}
+	for _, c := range s.Copies {
+		names[c.VM] = true
+		if c.Test {
+			w.t.Errorf("I6: the test copy %s is left at %s", c.Name, c.Host)
+		}
+	}
+	for _, e := range w.ledger()[since:] {
+		if names[e.VM] && (e.What == "power" || e.What == "mode" || e.What == "state") {
+			w.t.Errorf("I6: a drill changed %+v", e)
+		}
+	}
+	for _, v := range s.Violations {
+		w.t.Errorf("I1: %s", v)
+	}
+}
+
+// endOfDrill waits for the end of a drill.
+func (w *world) endOfDrill() {
+	w.t.Helper()
+	w.until("the drill has ended", func() error {
+		s, err := w.run("drill/both")
+		if err == nil && s.Ended.IsZero() {
+			err = fmt.Errorf("it is %s, waiting for %+v", s.Verdict, s.Waiting)
+		}
+		return err
+	})
+}
+
+// A drill touches nothing and leaves nothing; its time to live ends one that
+// somebody forgot.
+func TestADrillLeavesNothing(t *testing.T) {
+	w := newWorld(t, "testdata/pair-tests.yaml", 60)
+	w.up()
+	before := len(w.ledger())
+	w.must(0, "failover", "both", "--test", "--yes", "--hold", "1m")
+	w.untouched(before)
+	w.changePlan("both", map[string]any{"test": map[string]any{"ttl": "8m"}})
+	w.must(0, "failover", "both", "--test", "--yes", "--detach", "--hold", "9h")
+	w.awaitTestCopies(3)
+	w.endOfDrill()
+	w.untouched(before)
+}
+
+// The engine dies in the middle of a drill, again and again: when it comes back
+// it cleans up what it made, and nothing was made or removed twice.
+func TestADrillIsKilled(t *testing.T) {
+	w := newWorld(t, "testdata/pair-tests.yaml", 60)
+	w.up()
+	before := len(w.ledger())
+	w.must(0, "failover", "both", "--test", "--yes", "--detach", "--hold", "1m")
+	for _, step := range []doneAt{{"Start-VMFailover", "HV-B"}, {"Start-VM", "HV-B"}, {"Stop-VMFailover", "HV-B"}} {
+		w.killAt(step.String(), func(l []entry) bool { return step.count(l) > 0 })
+	}
+	w.endOfDrill()
+	w.untouched(before)
+	w.checkDoneOnce("Start-VMFailover@HV-B", "Stop-VMFailover@HV-B")
+}
+
+// A real operation goes first: the drill gives way at once.
+func TestADrillGivesWay(t *testing.T) {
+	t.Parallel()
+	for _, real := range [][]string{{"--planned"}, {"--unplanned", "--statement", statement}} {
+		t.Run(real[0], func(t *testing.T) {
+			w := newWorld(t, "testdata/pair-tests.yaml", 60)
+			w.up()
+			w.must(0, "failover", "both", "--test", "--yes", "--detach", "--hold", "8h")
+			w.awaitTestCopies(3)
+			if real[0] == "--unplanned" {
+				w.lose("a")
+			}
+			w.must(0, append([]string{"failover", "both", "--yes"}, real...)...)
+			if real[0] == "--unplanned" {
+				w.runsAt("HV-B", "Replica")
+			} else {
+				w.oneRuns("HV-B", "HV-A")
+			}
+			w.endOfDrill()
+			s := w.state()
+			for _, c := range s.Copies {
+				if c.Test {
+					t.Errorf("I6: the test copy of %s is left at %s", c.Name, c.Host)
+				}
+			}
+			for _, v := range s.Violations {
+				t.Errorf("I1: %s", v)
+			}
+		})
+	}
+}
+
+// A test network with a way out is refused, and so is none at all.
+func TestADrillRefusesANetworkWithAWayOut(t *testing.T) {
+	w := newWorld(t, "testdata/pair-tests.yaml", 60)
+	w.up()
+	for _, c := range []struct{ was, is, words string }{
+		{"vSwitch-TEST", "vSwitch-B", "is external: it has a way out"},
+		{"test_switch: vSwitch-B", "test_switch: vSwitch-X", "has no switch"},
+	} {
+		w.edit(c.was, c.is)
+		r := w.must(4, "failover", "both", "--test", "--yes")
+		if !r.says(c.words) {
+			t.Errorf("with %s nobody was told that it %s:\n%s%s", c.is, c.words, r.out, r.err)
+		}
+	}
+	if n := w.calls("HV-B"); n > 0 {
+		t.Errorf("refused, and %d cmdlets were done", n)
+	}
+}

@@ -1,0 +1,68 @@
+package worker
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/plans"
+	"github.com/lifeboat-dr/lifeboat/worker/control"
+)
+
+// somebodysRuns are runs, newest first, with what they say; it counts the questions.
+type somebodysRuns struct {
+	runs   []control.RunSummary
+	status map[string]plans.RunStatus // by run
+	asked  int
+}
+
+func (s *somebodysRuns) Runs(context.Context, int32) ([]control.RunSummary, error) {
+	return s.runs, nil
+}
+
+func (s *somebodysRuns) StatusOf(_ context.Context, r control.RunSummary) (plans.RunStatus, error) {
+	s.asked++
+	return s.status[r.Run], nil
+}
+
+// A run that ended badly and told nobody is told of once; one that is old, that people
+// know of or that another followed is not; what ended well is asked for once.
+func TestAlertsOfRunsThatEnded(t *testing.T) {
+	now := time.Now().UTC()
+	ended := func(workflow, run string, ago time.Duration) control.RunSummary {
+		return control.RunSummary{Plan: "a", Workflow: workflow, Run: run, Ended: now.Add(-ago)}
+	}
+	bad := func(v plans.Verdict) plans.RunStatus {
+		return plans.RunStatus{Plan: "a", Operation: plans.PlannedFailover, Verdict: v, Summary: "x", Ended: now}
+	}
+	p := plans.AlertPolicy{Config: &plans.Alerts{To: []string{"hook"}, Channels: []plans.Channel{{Name: "hook", Webhook: &plans.HookChannel{}}}}, Repeat: 24 * time.Hour, Zone: time.UTC}
+	s := &somebodysRuns{status: map[string]plans.RunStatus{"1": bad(plans.VerdictStuck), "2": bad(plans.VerdictRefused), "3": bad(plans.VerdictDone), "4": bad(plans.VerdictStuck), "5": bad(plans.VerdictStuck)}}
+	s.runs = []control.RunSummary{
+		ended("plan/a", "2", time.Minute), ended("plan/a", "1", time.Hour), // followed by 2
+		ended("plan/b", "3", time.Minute), ended("plan/c", "4", 25*time.Hour), ended("plan/d", "5", time.Minute),
+	}
+	desk := plans.AlertDesk{Ends: map[string]time.Time{"run/plan/d 5": now}}
+	runs := &alertRuns{client: s}
+	step := func() (told int) {
+		t.Helper()
+		var look plans.AlertLook
+		if err := runs.look(t.Context(), p, desk, &look, map[string]bool{}); err != nil {
+			t.Fatal(err)
+		}
+		desk.Step(p, look, now)
+		return len(desk.Queue)
+	}
+	if told := step(); told != 1 || desk.Queue[0].Key != "run/plan/a 2" || s.asked != 2 {
+		t.Fatalf("told of %d, asked %d: %+v", told, s.asked, desk.Queue)
+	}
+	if told := step(); told != 1 || s.asked != 3 {
+		t.Errorf("again: told %d, asked %d", told, s.asked)
+	}
+	s.runs = append([]control.RunSummary{{Plan: "a", Workflow: "plan/a", Run: "6", Open: true}}, s.runs...)
+	if told := step(); told != 2 || desk.Queue[1].Kind != plans.AlertWell || len(desk.Open) != 0 {
+		t.Errorf("followed: %+v", desk)
+	}
+	if told := step(); told != 2 {
+		t.Errorf("told again: %+v", desk.Queue)
+	}
+}

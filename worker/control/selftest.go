@@ -1,0 +1,50 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"github.com/lifeboat-dr/lifeboat/plans"
+	"github.com/lifeboat-dr/lifeboat/workflows"
+)
+
+// ErrSelfTestRuns says that a self-test is under way: there is one at a time.
+var ErrSelfTestRuns = errors.New("a self-test is under way")
+
+// StartSelfTest begins a self-test; ErrSelfTestRuns when there is one.
+func (c *Client) StartSelfTest(ctx context.Context, run string, setup plans.SelfTestSetup) error {
+	_, err := c.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: workflows.SelfTestID, TaskQueue: workflows.TaskQueue,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL, WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		StaticSummary:                            fmt.Sprintf("self-test of %s and %s", setup.A.Host, setup.B.Host),
+		StaticDetails:                            fmt.Sprintf("Started by %s. %s", setup.By, setup.Reason),
+	}, workflows.SelfTestRun, workflows.SelfTestInput{Run: run, Setup: setup})
+	var already *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &already) {
+		return ErrSelfTestRuns
+	}
+	return err
+}
+
+// SelfTest answers with the picture of the present or last self-test; ErrNoRun
+// says that there was none.
+func (c *Client) SelfTest(ctx context.Context) (plans.SelfTestStatus, error) {
+	var s plans.SelfTestStatus
+	return s, c.query(ctx, workflows.SelfTestID, "", &s)
+}
+
+// StopSelfTest ends the walk of the self-test under way; its VM is removed then.
+func (c *Client) StopSelfTest(ctx context.Context, by string) error {
+	err := c.temporal.SignalWorkflow(ctx, workflows.SelfTestID, "", workflows.StandDownSignal, by)
+	var missing *serviceerror.NotFound
+	if errors.As(err, &missing) {
+		return ErrNoRun
+	}
+	return err
+}

@@ -1,0 +1,222 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/activities"
+	"github.com/lifeboat-dr/lifeboat/activities/journal"
+	"github.com/lifeboat-dr/lifeboat/plans"
+	"github.com/lifeboat-dr/lifeboat/worker/control"
+)
+
+const (
+	// drillEvery is how often the calendar is held against the configuration.
+	drillEvery = time.Minute
+	// writtenOut is how many moments of a drill a Temporal Schedule is given;
+	// with half of them left it gets new ones. A drill at every day has two months.
+	writtenOut = 60
+	// missedAfter is how long after its last moment to begin a drill counts as
+	// missed.
+	missedAfter = time.Minute
+)
+
+// drills keeps the Temporal Schedules of the configuration's drills as its files
+// are now, and reports what was missed.
+type drills struct {
+	journal    *journal.Journal
+	client     *control.Client
+	tell       func(activities.NotifyIn) error
+	log        *slog.Logger
+	version    string
+	attributes bool
+	wake       chan struct{}
+
+	mu     sync.Mutex
+	cfg    *Configuration
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+func newDrills(o Options, client *control.Client, tell func(activities.NotifyIn) error) *drills {
+	return &drills{journal: o.Folder.Journal, client: client, tell: tell, log: o.Log, version: o.Version, attributes: o.SearchAttributes,
+		wake: make(chan struct{}, 1), cfg: o.Configuration}
+}
+
+// adopt goes on with a changed configuration.
+func (d *drills) adopt(cfg *Configuration) {
+	d.mu.Lock()
+	d.cfg = cfg
+	d.mu.Unlock()
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (d *drills) now() *Configuration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.cfg
+}
+
+func (d *drills) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	d.cancel, d.ended = cancel, make(chan struct{})
+	go func() {
+		defer close(d.ended)
+		again := time.NewTicker(drillEvery)
+		defer again.Stop()
+		for {
+			if err := d.keep(ctx, time.Now().UTC()); err != nil && ctx.Err() == nil {
+				d.log.Warn("the calendar of drills is not as the configuration has it", "error", err)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-d.wake:
+			case <-again.C:
+			}
+		}
+	}()
+}
+
+func (d *drills) stop() {
+	if d.cancel != nil {
+		d.cancel()
+		<-d.ended
+	}
+}
+
+// deps is what a drill asks when it is due.
+func (d *drills) deps() activities.DrillDeps {
+	return activities.DrillDeps{Find: d.find, Real: d.real}
+}
+
+func (d *drills) find(name string, start plans.DrillStart) (activities.FoundDrill, error) {
+	cfg := d.now()
+	drill, ok := cfg.Drill(name)
+	if !ok {
+		return activities.FoundDrill{}, fmt.Errorf("the engine's configuration has no drill %q: it was taken out, or was written so lately that the engine has not read it yet", name)
+	}
+	start.Speed = cfg.Speed()
+	start.Auto = start.Auto && cfg.Lab != nil
+	in, err := plans.ResolveDrill(cfg.Config, *drill, start)
+	if err != nil {
+		return activities.FoundDrill{}, err
+	}
+	if past, err := durations(d.journal); err == nil {
+		in = plans.Learn(in, past)
+	}
+	calendar, err := plans.CalendarOf(*drill)
+	return activities.FoundDrill{Input: in, Black: calendar.Black(start.Due), Within: drill.Within.D()}, err
+}
+
+func (d *drills) real(ctx context.Context, plan string, ids []string) (string, error) {
+	all := plans.ByVM(d.now().Config)
+	if len(ids) == 0 {
+		for id, in := range all {
+			if slices.Contains(in, plan) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	of := []string{plan}
+	vms := map[string]bool{}
+	for _, id := range ids {
+		vms[id] = true
+		for _, plan := range all[id] {
+			if !slices.Contains(of, plan) {
+				of = append(of, plan)
+			}
+		}
+	}
+	return d.client.RealOperation(ctx, of, vms)
+}
+
+// keep makes the calendar what the configuration says: each drill's next moments
+// written out, what is not wanted any more gone.
+func (d *drills) keep(ctx context.Context, now time.Time) error {
+	cfg := d.now()
+	var errs []error
+	for _, drill := range cfg.Drills {
+		if err := d.keepOne(ctx, cfg, drill, now); err != nil {
+			errs = append(errs, fmt.Errorf("drill %s: %w", drill.Name, err))
+		}
+	}
+	held, err := d.client.DrillSchedules(ctx)
+	for _, name := range held {
+		if _, wanted := cfg.Drill(name); !wanted {
+			errs = append(errs, d.client.RemoveDrill(ctx, name))
+		}
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+func (d *drills) keepOne(ctx context.Context, cfg *Configuration, drill plans.ScheduledDrill, now time.Time) error {
+	calendar, err := plans.CalendarOf(drill)
+	if err != nil {
+		return err
+	}
+	is, err := d.client.DrillSchedule(ctx, drill.Name)
+	if err != nil && !errors.Is(err, control.ErrNoDrill) {
+		return err
+	}
+	held := err == nil
+	over := now.Add(-is.Within - missedAfter)
+	var open, ahead []time.Time
+	for _, at := range is.Moments {
+		switch {
+		case at.Before(over):
+			if err := d.missed(cfg, drill, is, at, now); err != nil {
+				return err
+			}
+		case at.After(now):
+			ahead = append(ahead, at)
+		default:
+			open = append(open, at) // it may still begin
+		}
+	}
+	next := calendar.Next(now, writtenOut)
+	same := len(next) >= len(ahead) && slices.EqualFunc(ahead, next[:len(ahead)], time.Time.Equal)
+	if held && same && len(ahead) >= min(writtenOut/2, len(next)) && len(open)+len(ahead) == len(is.Moments) &&
+		is.Within == drill.Within.D() && is.PauseOnFailure == drill.PauseOnFailure {
+		return nil
+	}
+	return d.client.KeepDrill(ctx, control.DrillSchedule{
+		Drill: drill.Name, Moments: append(open, next...), Within: drill.Within.D(), PauseOnFailure: drill.PauseOnFailure,
+	}, d.attributes)
+}
+
+// missed reports a moment that passed without a drill.
+func (d *drills) missed(cfg *Configuration, drill plans.ScheduledDrill, is control.DrillSchedule, at, now time.Time) error {
+	if slices.ContainsFunc(is.Begun, at.Equal) {
+		return nil
+	}
+	reports, err := d.journal.Reports()
+	if err != nil {
+		return err
+	}
+	var running time.Time
+	if is.Running && len(is.Begun) > 0 {
+		running = slices.MaxFunc(is.Begun, time.Time.Compare)
+	}
+	f := plans.WhyMissed(drill.Name, at, reports, running, is.Paused, is.Note)
+	if f == nil {
+		return nil
+	}
+	in, err := plans.ResolveDrill(cfg.Config, drill, plans.DrillStart{Due: at, Now: now, Speed: cfg.Speed()})
+	if err != nil {
+		return err
+	}
+	r := plans.UnbegunDrill(in, []plans.Finding{*f}, now, d.version, cfg.Lab != nil)
+	if err := d.journal.SaveReport(r); err != nil {
+		return err
+	}
+	return d.tell(activities.NotifyIn{Run: in.RunID, Plan: in.Plan, Text: plans.DrillWords(drill.Name, at, r.Status.Summary)})
+}
