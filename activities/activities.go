@@ -73,6 +73,7 @@ type Deps struct {
 	Repair    RepairDeps
 	Drills    DrillDeps
 	Orphans   OrphanDeps
+	Canaries  CanaryDeps
 }
 
 // Activities holds the dependencies; its methods are the activities.
@@ -94,6 +95,7 @@ func (a *Activities) Named() map[string]any {
 		RepairLookName: a.RepairLook, RepairActName: a.RepairAct,
 		OpenDrillName: a.OpenDrill, DrillBesideName: a.DrillBeside, DropDrillName: a.DropDrill,
 		OrphanLookName: a.OrphanLook, OrphanActName: a.OrphanAct,
+		OpenCanaryName: a.OpenCanary, CloseCanaryName: a.CloseCanary,
 		SelfTestLookName: a.SelfTestLook, SelfTestStepName: a.SelfTestStep, SelfTestCleanName: a.SelfTestClean,
 	}
 }

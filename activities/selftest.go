@@ -44,7 +44,7 @@ type SelfTestStepOut struct {
 func (a *Activities) SelfTestStep(ctx context.Context, in SelfTestStepIn) (SelfTestStepOut, error) {
 	defer beat(ctx)()
 	out := SelfTestStepOut{Progress: in.Progress}
-	step, known := plans.SelfTestStepNamed(in.Step)
+	step, known := plans.SelfTestStepNamed(in.Setup, in.Step)
 	if !known { // of another version
 		out.Decision = plans.SelfTestDecision{Kind: plans.SelfTestOver, Skipped: true}
 		return out, nil
@@ -93,7 +93,7 @@ func (a *Activities) selfTestDo(ctx context.Context, in SelfTestStepIn, step pla
 		return nil
 	}
 	done, err := a.send(plans.ActNote{
-		Run: in.Run, VM: p.VM, Label: in.Setup.Name, Host: party.Host, Verb: step.Verb, Expect: d.Expect, Why: "self-test: " + step.Says, At: in.Now,
+		Run: in.Run, VM: p.VM, Label: in.Setup.Name, Host: party.Host, Verb: step.Verb, Expect: d.Expect, Why: in.Setup.Kind() + ": " + step.Says, At: in.Now,
 		Irreversible: step.Verb == plans.VerbSelfTestRemove,
 	}, func() (hyperv.ActResult, error) {
 		if step.Verb == plans.VerbSelfTestMake {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/activities/hyperv"
@@ -14,9 +15,11 @@ import (
 type SelfTestCleanIn struct {
 	Run   string              `json:"run"`
 	Setup plans.SelfTestSetup `json:"setup"`
-	// VM is the GUID of this self-test's VM, "" for those that bear the mark.
-	VM  string    `json:"vm,omitempty"`
-	Now time.Time `json:"now,omitzero"`
+	// VM is the GUID of this self-test's VM, "" for those that bear the mark, of
+	// which Named leaves those whose names begin so.
+	VM    string    `json:"vm,omitempty"`
+	Named string    `json:"named,omitempty"`
+	Now   time.Time `json:"now,omitzero"`
 }
 
 // SelfTestCleanOut says what is left: nothing once both hosts were seen without.
@@ -42,7 +45,7 @@ func (a *Activities) SelfTestClean(ctx context.Context, in SelfTestCleanIn) (Sel
 		out.In = max(out.In, c.In)
 		if c.Verb != "" {
 			done, err := a.send(plans.ActNote{
-				Run: in.Run, VM: c.VM, Label: l.Name, Host: host.Name(), Verb: c.Verb, Expect: c.Expect, Why: "self-test: " + c.Why, At: in.Now,
+				Run: in.Run, VM: c.VM, Label: l.Name, Host: host.Name(), Verb: c.Verb, Expect: c.Expect, Why: in.Setup.Kind() + ": " + c.Why, At: in.Now,
 				Irreversible: c.Verb == plans.VerbSelfTestRemove,
 			}, func() (hyperv.ActResult, error) {
 				return selfTestUndo(ctx, host, c.Verb, c.VM, hyperv.Expect(c.Expect))
@@ -77,7 +80,7 @@ func (a *Activities) selfTestsLeft(ctx context.Context, in SelfTestCleanIn) (lef
 			unseen = append(unseen, in.Setup.At(side).Host+" cannot be seen: "+err.Error())
 		}
 		for _, c := range facts.VMs {
-			if !slices.Contains(ids, c.VM) {
+			if !slices.Contains(ids, c.VM) && strings.HasPrefix(c.Name, in.Named) {
 				ids = append(ids, c.VM)
 			}
 		}

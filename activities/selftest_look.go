@@ -153,7 +153,7 @@ func LookForSelfTest(ctx context.Context, hosts func(string) (*hyperv.Host, erro
 	}
 	out := SelfTestLookOut{}
 	out.Setup, out.Findings = plans.PrepareSelfTest(setup, said)
-	for _, step := range plans.SelfTestWalk(setup.Hours) {
+	for _, step := range setup.Walk() {
 		out.Steps = append(out.Steps, step.Name)
 	}
 	if plans.Blocked(out.Findings) || setup.Clean {

@@ -17,6 +17,8 @@ type Config struct {
 	Repair *RepairPolicy `yaml:"repair,omitempty"`
 	// Drills are test failovers on a calendar.
 	Drills []ScheduledDrill `yaml:"drills,omitempty"`
+	// Canaries are throw-away VMs that fail over and back on a calendar.
+	Canaries []Canary `yaml:"canaries,omitempty"`
 	// Orphans is what may be done about what replication leaves behind.
 	Orphans *OrphanPolicy `yaml:"orphans,omitempty"`
 	Lab     *Lab          `yaml:"lab,omitempty"`

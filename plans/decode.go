@@ -103,7 +103,7 @@ func twice(cfg *Config, at places, part *Config, partPlaces places) Errors {
 // merge appends a file's lists; version, alerts, repair, orphans and lab may stand in one
 // file only.
 func merge(cfg *Config, at places, part *Config, partPlaces places) {
-	shift := map[string]int{"sites": len(cfg.Sites), "hosts": len(cfg.Hosts), "networks": len(cfg.Networks), "groups": len(cfg.Groups), "plans": len(cfg.Plans), "drills": len(cfg.Drills)}
+	shift := map[string]int{"sites": len(cfg.Sites), "hosts": len(cfg.Hosts), "networks": len(cfg.Networks), "groups": len(cfg.Groups), "plans": len(cfg.Plans), "drills": len(cfg.Drills), "canaries": len(cfg.Canaries)}
 	for path, where := range partPlaces {
 		at[shifted(path, shift)] = where
 	}
@@ -128,6 +128,7 @@ func merge(cfg *Config, at places, part *Config, partPlaces places) {
 	cfg.Groups = append(cfg.Groups, part.Groups...)
 	cfg.Plans = append(cfg.Plans, part.Plans...)
 	cfg.Drills = append(cfg.Drills, part.Drills...)
+	cfg.Canaries = append(cfg.Canaries, part.Canaries...)
 }
 
 // shifted renumbers the first index of a path: the third file's plans[0] is
@@ -168,6 +169,7 @@ const (
 func setDefaults(cfg *Config) {
 	setAlertDefaults(cfg.Alerts)
 	setDrillDefaults(cfg.Drills)
+	setCanaryDefaults(cfg.Canaries)
 	for i := range cfg.Hosts {
 		h := &cfg.Hosts[i]
 		h.WinRM.Transport = orWord(h.WinRM.Transport, "https")

@@ -48,7 +48,7 @@ func parseCron(text string) (cron.Schedule, error) {
 	fields := strings.Fields(text)
 	switch {
 	case len(fields) == 0:
-		return nil, errors.New("a drill needs a time")
+		return nil, errors.New("it needs a time")
 	case strings.Contains(fields[0], "="):
 		return nil, errors.New("the time zone belongs into the field timezone")
 	case fields[0] == "@every":

@@ -121,12 +121,7 @@ func (c *checker) checkDrillPlan(d *ScheduledDrill, path string) {
 // whether it ever comes.
 func (c *checker) checkDrillTimes(d *ScheduledDrill, path string) {
 	before := len(c.errors)
-	if _, err := parseCron(d.Cron); err != nil {
-		c.fail(path+".cron", `write minute, hour, day, month, weekday, like "0 6 * * SUN"`, "%v", err)
-	}
-	if _, err := time.LoadLocation(d.Timezone); err != nil {
-		c.fail(path+".timezone", "write it like Europe/Dublin", "%q is no time zone", d.Timezone)
-	}
+	c.checkTimes(d.Cron, d.Timezone, path)
 	for i, text := range d.Blackout {
 		if _, err := parseBlackout(text); err != nil {
 			c.fail(fmt.Sprintf("%s.blackout[%d]", path, i), "write month-end 3, month-start, SAT, 2026-12-24, 2026-12-20..2027-01-03 or 12-20..01-03", "%v", err)
@@ -148,6 +143,16 @@ func (c *checker) checkDrillTimes(d *ScheduledDrill, path string) {
 	}
 	if calendar, err := CalendarOf(*d); err == nil && len(calendar.Next(anyDay, 1)) == 0 {
 		c.fail(path+".cron", "lifeboat drill next shows what a calendar comes to", "no such day comes in five years: no drill would ever run")
+	}
+}
+
+// checkTimes tells what of a calendar's time and place cannot be read.
+func (c *checker) checkTimes(cron, zone, path string) {
+	if _, err := parseCron(cron); err != nil {
+		c.fail(path+".cron", `write minute, hour, day, month, weekday, like "0 6 * * SUN"`, "%v", err)
+	}
+	if _, err := time.LoadLocation(zone); err != nil {
+		c.fail(path+".timezone", "write it like Europe/Dublin", "%q is no time zone", zone)
 	}
 }
 

@@ -400,6 +400,7 @@ func (r *ready) people() {
 	for _, p := range r.look.Engine {
 		r.add(Finding{Severity: p.severity(), Code: engineHealth, Text: "the engine: " + p.What, Means: p.Means, Remedy: p.Do})
 	}
+	r.canaries()
 	f := Finding{Severity: Warning, Code: "no-drill", Text: "no test failover of this plan is on record", Means: "nobody knows that its VMs start there", Remedy: "lifeboat failover " + r.in.Plan + " --test"}
 	switch d := r.look.Drill; {
 	case d == nil:

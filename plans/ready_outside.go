@@ -148,12 +148,13 @@ func (r *ready) count(line ReadyVM) {
 }
 
 // strays are VMs that replicate on a host and are in no group, each once: where it
-// is the primary if that is seen. Test copies are nobody's.
+// is the primary if that is seen. Test copies are nobody's, and neither is what
+// Lifeboat makes to throw away.
 func (r *ready) strays(o Outside, found map[string]map[string]Copy) {
 	seen := map[string]Copy{}
 	for _, host := range slices.Sorted(maps.Keys(found)) {
 		for id, c := range found[host] {
-			if o.grouped[id] || !slices.Contains([]string{"Primary", "Replica", "ExtendedReplica"}, c.Mode) {
+			if o.grouped[id] || isThrowAway(c.Name) || !slices.Contains([]string{"Primary", "Replica", "ExtendedReplica"}, c.Mode) {
 				continue
 			}
 			if was, twice := seen[id]; !twice || was.Mode != "Primary" && c.Mode == "Primary" {

@@ -29,6 +29,8 @@ type ReadyLook struct {
 	// Drill is the last test failover of the plan that ended, nil when none is
 	// known.
 	Drill *Drill
+	// Canaries are all of the configuration.
+	Canaries []CanaryState
 	// Machine is the name of the machine that looks, Engine what is wrong with the
 	// engine itself.
 	Machine string

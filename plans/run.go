@@ -58,6 +58,8 @@ type RunInput struct {
 	MakeRoom []ResidentVM `json:"make_room,omitempty"`
 	// Drill is set for a test failover of the drills' calendar.
 	Drill *DrillNote `json:"drill,omitempty"`
+	// Canary is the canary that this is a run of.
+	Canary string `json:"canary,omitempty"`
 	// About is what the plan says of itself, for the evidence.
 	About *PlanAbout `json:"about,omitempty"`
 }

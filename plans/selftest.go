@@ -36,6 +36,8 @@ type SelfTestSetup struct {
 	Name string        `json:"name"`
 	A    SelfTestParty `json:"a"`
 	B    SelfTestParty `json:"b"`
+	// Canary is the canary that this is a night of, "" of a self-test.
+	Canary string `json:"canary,omitempty"`
 	// Hours is consent to the questions that take hours.
 	Hours bool `json:"hours,omitempty"`
 	// Clean only removes what earlier self-tests have left.
@@ -61,6 +63,14 @@ type SelfTestParty struct {
 	Entries   []string `json:"entries,omitempty"`
 	// Windows is its version, 10.0.<build>.
 	Windows string `json:"windows,omitempty"`
+}
+
+// Kind names it for people.
+func (s SelfTestSetup) Kind() string {
+	if s.Canary != "" {
+		return "canary " + s.Canary
+	}
+	return "self-test"
 }
 
 // At is the party that a step is for.

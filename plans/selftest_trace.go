@@ -30,7 +30,9 @@ type SelfTestEntry struct {
 type SelfTestStatus struct {
 	Setup   SelfTestSetup `json:"setup"`
 	Started time.Time     `json:"started"`
-	Ended   time.Time     `json:"ended,omitzero"`
+	// Walked is when its walk was over and its VM began to be removed.
+	Walked time.Time `json:"walked,omitzero"`
+	Ended  time.Time `json:"ended,omitzero"`
 	// Step of Steps is under way: Doing says what.
 	Step    int              `json:"step"`
 	Steps   int              `json:"steps"`

@@ -12,9 +12,18 @@ func SelfTestWalk(hours bool) []SelfTestStep {
 	return slices.DeleteFunc(all, func(s SelfTestStep) bool { return s.Hours && !hours })
 }
 
+// Walk is the way of a self-test, or of a canary.
+func (s SelfTestSetup) Walk() []SelfTestStep {
+	if s.Canary != "" {
+		return canaryWalk()
+	}
+	return SelfTestWalk(s.Hours)
+}
+
 // SelfTestStepNamed is one step of the walk.
-func SelfTestStepNamed(name string) (SelfTestStep, bool) {
-	for _, s := range SelfTestWalk(true) {
+func SelfTestStepNamed(setup SelfTestSetup, name string) (SelfTestStep, bool) {
+	setup.Hours = true
+	for _, s := range setup.Walk() {
 		if s.Name == name {
 			return s, true
 		}

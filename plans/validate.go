@@ -39,6 +39,7 @@ func validate(cfg *Config, at places) Errors {
 	c.checkGroups()
 	c.checkPlans()
 	c.checkDrills()
+	c.checkCanaries()
 	c.checkAlerts()
 	c.checkRepair(cfg.Repair, "repair", false)
 	c.checkOrphans(cfg.Orphans)

@@ -33,10 +33,12 @@ type alerts struct {
 	runs    *alertRuns
 	// trouble is what is wrong with the engine itself.
 	trouble func() []plans.Problem
-	sender  channels.Sender
-	log     *slog.Logger
-	began   time.Time
-	wake    chan struct{}
+	// canaries is where canaries stand; nil without any.
+	canaries func() ([]plans.CanaryState, error)
+	sender   channels.Sender
+	log      *slog.Logger
+	began    time.Time
+	wake     chan struct{}
 
 	mu     sync.Mutex
 	policy plans.AlertPolicy
@@ -166,6 +168,15 @@ func (a *alerts) seen(ctx context.Context, p plans.AlertPolicy, now time.Time) p
 			continue
 		}
 		look.Watched = append(look.Watched, p.WatchPlan(r, hushed[r.Plan]))
+	}
+	if a.canaries != nil {
+		states, err := a.canaries()
+		if err != nil {
+			look.Unseen = append(look.Unseen, "canary/")
+		}
+		for _, s := range states {
+			look.Watched = append(look.Watched, p.WatchCanary(s))
+		}
 	}
 	if h := a.heartHealth(); h != nil && !h.Failing.IsZero() {
 		trouble = append(trouble, plans.Problem{Key: "heartbeat", What: "its heartbeat does not arrive: " + h.Error, Means: "its silence alarms elsewhere, or no longer would", Do: "lifeboat alerts list", Since: h.Failing})

@@ -41,6 +41,7 @@ func startAPI(j *journal.Journal, schedules func() control.ScheduleList) (*api, 
 	mux.HandleFunc("GET /v1/ready", a.ready)
 	mux.HandleFunc("GET /v1/reports", a.reports)
 	mux.HandleFunc("GET /v1/reports/{id}", a.report)
+	mux.HandleFunc("GET /v1/canaries", a.canaries)
 	mux.HandleFunc("GET /v1/journal", a.entries)
 	mux.HandleFunc("GET /v1/journal/verify", a.verify)
 	a.serveHistory(mux, schedules)
@@ -78,6 +79,11 @@ func (a *api) ready(w http.ResponseWriter, _ *http.Request) {
 func (a *api) reports(w http.ResponseWriter, _ *http.Request) {
 	list, err := a.journal.Reports()
 	answer(w, list, err)
+}
+
+func (a *api) canaries(w http.ResponseWriter, _ *http.Request) {
+	all, err := a.journal.Canaries()
+	answer(w, all, err)
 }
 
 func (a *api) report(w http.ResponseWriter, r *http.Request) {

@@ -168,29 +168,43 @@ func (d *drills) keepOne(ctx context.Context, cfg *Configuration, drill plans.Sc
 		return err
 	}
 	held := err == nil
-	over := now.Add(-is.Within - missedAfter)
-	var open, ahead []time.Time
-	for _, at := range is.Moments {
-		switch {
-		case at.Before(over):
-			if err := d.missed(cfg, drill, is, at, now); err != nil {
-				return err
-			}
-		case at.After(now):
-			ahead = append(ahead, at)
-		default:
-			open = append(open, at) // it may still begin
+	gone, open, ahead := split(is.Moments, now, is.Within)
+	for _, at := range gone {
+		if err := d.missed(cfg, drill, is, at, now); err != nil {
+			return err
 		}
 	}
 	next := calendar.Next(now, writtenOut)
-	same := len(next) >= len(ahead) && slices.EqualFunc(ahead, next[:len(ahead)], time.Time.Equal)
-	if held && same && len(ahead) >= min(writtenOut/2, len(next)) && len(open)+len(ahead) == len(is.Moments) &&
-		is.Within == drill.Within.D() && is.PauseOnFailure == drill.PauseOnFailure {
+	if held && unchanged(is.Calendar, open, ahead, next) && is.Within == drill.Within.D() && is.PauseOnFailure == drill.PauseOnFailure {
 		return nil
 	}
-	return d.client.KeepDrill(ctx, control.DrillSchedule{
-		Drill: drill.Name, Moments: append(open, next...), Within: drill.Within.D(), PauseOnFailure: drill.PauseOnFailure,
-	}, d.attributes)
+	return d.client.KeepDrill(ctx, control.DrillSchedule{Drill: drill.Name, Calendar: control.Calendar{
+		Moments: append(open, next...), Within: drill.Within.D(), PauseOnFailure: drill.PauseOnFailure,
+	}}, d.attributes)
+}
+
+// split sorts a calendar's moments: those that can begin no more, those that are due
+// and still may, and those to come.
+func split(moments []time.Time, now time.Time, within time.Duration) (gone, open, ahead []time.Time) {
+	over := now.Add(-within - missedAfter)
+	for _, at := range moments {
+		switch {
+		case at.Before(over):
+			gone = append(gone, at)
+		case at.After(now):
+			ahead = append(ahead, at)
+		default:
+			open = append(open, at)
+		}
+	}
+	return gone, open, ahead
+}
+
+// unchanged is true when a schedule's moments are those that it shall have, and
+// enough of them.
+func unchanged(is control.Calendar, open, ahead, next []time.Time) bool {
+	same := len(next) >= len(ahead) && slices.EqualFunc(ahead, next[:len(ahead)], time.Time.Equal)
+	return same && len(ahead) >= min(writtenOut/2, len(next)) && len(open)+len(ahead) == len(is.Moments)
 }
 
 // missed reports a moment that passed without a drill.

@@ -153,7 +153,7 @@ func TestTheCalendarBeginsADrill(t *testing.T) {
 	t.Cleanup(w.Stop)
 
 	moment := time.Now().UTC().Truncate(time.Second).Add(3 * time.Second)
-	err := d.client.KeepDrill(t.Context(), control.DrillSchedule{Drill: "weekly", Moments: []time.Time{moment}, Within: 10 * time.Minute}, false)
+	err := d.client.KeepDrill(t.Context(), control.DrillSchedule{Drill: "weekly", Calendar: control.Calendar{Moments: []time.Time{moment}, Within: 10 * time.Minute}}, false)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return len(d.reports()) > 0 }, 2*time.Minute, 100*time.Millisecond, "no drill began")
 	r := d.reports()[0]

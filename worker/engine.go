@@ -62,6 +62,7 @@ type Engine struct {
 	repairs *repairs
 	drills  *drills
 	orphans *orphans
+	canary  *canaries
 	watch   *watch
 	api     *api
 }
@@ -92,12 +93,15 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	e.repairs = newRepairs(o.Configuration, control.Over(c, o.Namespace))
 	e.drills = newDrills(o, control.Over(c, o.Namespace), e.alerts.tell)
 	e.orphans = newOrphans(o.Configuration, control.Over(c, o.Namespace), o.Log)
+	e.canary = newCanaries(o, control.Over(c, o.Namespace))
+	e.alerts.canaries, e.lookout.canaries = e.canary.states, e.canary.states
 	e.watch = newWatch(o, e.hosts, func(cfg *Configuration) {
 		e.lookout.adopt(cfg)
 		e.alerts.adopt(cfg)
 		e.repairs.adopt(cfg)
 		e.drills.adopt(cfg)
 		e.orphans.adopt(cfg)
+		e.canary.adopt(cfg)
 	})
 	if e.api, err = startAPI(o.Folder.Journal, e.watch.schedules); err != nil {
 		c.Close()
@@ -119,10 +123,12 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	e.alerts.start(&alertRuns{client: control.Over(c, o.Namespace)}, e.trouble)
 	e.api.alerts.Store(e.alerts)
 	e.drills.start()
+	e.canary.start()
 	if o.Metrics != nil {
 		o.Metrics.Show(e.lookout.all)
 		o.Metrics.ShowCost(e.hosts.costs)
 		o.Metrics.ShowChannels(e.alerts.channels)
+		o.Metrics.ShowCanaries(e.canary.states)
 	}
 	if o.Panel != nil {
 		o.Panel.Show(&panelRuns{client: control.Over(c, o.Namespace)}, o.UI)
@@ -206,7 +212,7 @@ func (e *Engine) deps(o Options) activities.Deps {
 		Hosts: e.hosts.host, Journal: o.Folder.Journal, Dial: dialer(o.Configuration),
 		Secrets: secrets{o.Configuration.Dir}.resolve, ReadFile: func(name string) ([]byte, error) { return os.ReadFile(e.hosts.path(name)) },
 		History: o.Folder.Journal, Schedule: e.watch.schedule, Log: o.Log, Version: o.Version, Simulated: o.Configuration.Lab != nil,
-		Tell: e.alerts.tell, Repair: e.repairs.deps(), Drills: e.drills.deps(), Orphans: e.orphans.deps(),
+		Tell: e.alerts.tell, Repair: e.repairs.deps(), Drills: e.drills.deps(), Orphans: e.orphans.deps(), Canaries: e.canary.deps(),
 	}
 }
 
@@ -238,6 +244,7 @@ func (e *Engine) stopParts(ctx context.Context) {
 	e.watch.stop() // first: it may start workers
 	e.drills.stop()
 	e.orphans.stop()
+	e.canary.stop()
 	e.alerts.stop(ctx)
 	// All at once; without a WorkerStopTimeout none waits for its activities.
 	var all sync.WaitGroup

@@ -66,6 +66,11 @@ func ReadReports(ctx context.Context, data string) ([]plans.Report, error) {
 	return read(ctx, data, "/v1/reports", nil, (*journal.Journal).Reports)
 }
 
+// ReadCanaries reads what became of canaries, by name, newest first.
+func ReadCanaries(ctx context.Context, data string) (map[string][]plans.CanaryResult, error) {
+	return read(ctx, data, "/v1/canaries", nil, (*journal.Journal).Canaries)
+}
+
 // ReadReport reads one report.
 func ReadReport(ctx context.Context, data, run string) (plans.Report, error) {
 	return read(ctx, data, "/v1/reports/"+url.PathEscape(run), nil, func(j *journal.Journal) (plans.Report, error) { return j.Report(run) })

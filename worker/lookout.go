@@ -38,6 +38,8 @@ type lookout struct {
 	machine string
 	// engine says what is wrong with the engine itself; nil where none runs.
 	engine func() []plans.Problem
+	// canaries is where canaries stand; nil where nobody knows.
+	canaries func() ([]plans.CanaryState, error)
 	// plansOnly keeps hosts that no plan needs from being read.
 	plansOnly bool
 
@@ -328,6 +330,9 @@ func (l *lookout) report(plan *plans.RecoveryPlan, now time.Time) plans.ReadyRep
 	if l.engine != nil {
 		look.Engine = l.engine()
 	}
+	if l.canaries != nil {
+		look.Canaries, _ = l.canaries() // a journal that cannot be read is told elsewhere
+	}
 	for _, h := range in.Hosts {
 		if s, ok := l.stores[h.Name]; ok {
 			look.Stores = append(look.Stores, s)
@@ -403,6 +408,10 @@ func LookAtReadiness(ctx context.Context, cfg *Configuration, name, data string)
 	all := newHosts(cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	defer all.close(context.WithoutCancel(ctx))
 	l := newLookout(cfg, all.host, func() ([]plans.Report, error) { return ReadReports(ctx, data) })
+	l.canaries = func() ([]plans.CanaryState, error) {
+		past, err := ReadCanaries(ctx, data)
+		return plans.CanaryStates(cfg.Config, past), err
+	}
 	l.plansOnly = name != ""
 	l.once(ctx)
 	if l.plansOnly {

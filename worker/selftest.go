@@ -24,6 +24,19 @@ func LookAtSelfTest(ctx context.Context, cfg *Configuration, r SelfTestRequest) 
 	if err != nil {
 		return setup, nil, err
 	}
+	return lookForSelfTest(ctx, cfg, setup)
+}
+
+// LookAtCanary is LookAtSelfTest of a canary.
+func LookAtCanary(ctx context.Context, cfg *Configuration, c plans.Canary, by, reason string) (plans.SelfTestSetup, []plans.Finding, error) {
+	setup, err := plans.ResolveCanary(cfg.Config, c, shortName(), cfg.Speed(), by, reason)
+	if err != nil {
+		return setup, nil, err
+	}
+	return lookForSelfTest(ctx, cfg, setup)
+}
+
+func lookForSelfTest(ctx context.Context, cfg *Configuration, setup plans.SelfTestSetup) (plans.SelfTestSetup, []plans.Finding, error) {
 	all := newHosts(cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	defer all.close(context.WithoutCancel(ctx))
 	look := activities.LookForSelfTest(ctx, all.host, setup)

@@ -43,6 +43,14 @@ const (
 // is what pauses a calendar that says so.
 const DrillFailed = "drill-failed"
 
+// dueBySchedule is when a Temporal Schedule wanted the workflow; now when none did.
+func dueBySchedule(ctx workflow.Context) time.Time {
+	if at, known := workflow.GetTypedSearchAttributes(ctx).GetTime(scheduledStart); known {
+		return at.UTC()
+	}
+	return workflow.Now(ctx).UTC()
+}
+
 type drillRun struct {
 	in     DrillInput
 	start  plans.DrillStart
@@ -90,10 +98,7 @@ func newDrillRun(ctx workflow.Context, in DrillInput) *drillRun {
 	now := workflow.Now(ctx).UTC()
 	d := &drillRun{in: in, start: plans.DrillStart{Due: in.Due, Now: now, ByHand: !in.Due.IsZero(), By: in.By, Reason: in.Reason, Auto: in.Auto}}
 	if !d.start.ByHand {
-		d.start.Due = now
-		if at, known := workflow.GetTypedSearchAttributes(ctx).GetTime(scheduledStart); known {
-			d.start.Due = at.UTC()
-		}
+		d.start.Due = dueBySchedule(ctx)
 	}
 	d.status = plans.RunStatus{
 		RunID: plans.DrillRunID(in.Drill, d.start.Due), Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID, Operation: plans.TestFailover,

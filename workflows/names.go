@@ -30,6 +30,11 @@ const (
 	// clean-up, its id is the VM's where there is one.
 	OrphanSweep = "OrphanSweep"
 	OrphanClean = "OrphanClean"
+	// CanaryNight is a canary of the calendar: a SelfTest that walks as a canary, and
+	// what becomes of it. CanaryRun is a RecoveryPlanRun that moves its VM: by another
+	// name, so that it stands among no real runs.
+	CanaryNight = "Canary"
+	CanaryRun   = "CanaryRun"
 	// SelfTestRun is a self-test.
 	SelfTestRun = "SelfTest"
 
@@ -68,6 +73,7 @@ const (
 	fencePrefix  = "fence/"
 	commitPrefix = "commit/"
 	repairPrefix = "repair/"
+	canaryPrefix = "canary/"
 	// calendarPrefix begins the id of a drill's Temporal Schedule and of what it
 	// starts.
 	calendarPrefix = "calendar/"
@@ -90,7 +96,7 @@ func RunID(plan string, op plans.Operation) string {
 
 // RunIDOf is the id of a run that a person named: a plan, or an id as it is.
 func RunIDOf(run string) string {
-	if strings.HasPrefix(run, planPrefix) || strings.HasPrefix(run, drillPrefix) {
+	if strings.HasPrefix(run, planPrefix) || strings.HasPrefix(run, drillPrefix) || strings.HasPrefix(run, canaryPrefix) {
 		return run
 	}
 	return PlanRunID(run)
@@ -108,6 +114,16 @@ func CalendarID(drill string) string { return calendarPrefix + drill }
 
 // CalendarOf is the drill of a Temporal Schedule's id.
 func CalendarOf(id string) (drill string, ok bool) { return strings.CutPrefix(id, calendarPrefix) }
+
+// CanaryID is the id of a canary's Temporal Schedule. The workflows that it starts
+// bear it too, with the moment behind it.
+func CanaryID(name string) string { return canaryPrefix + name }
+
+// CanaryOf is the canary of a Temporal Schedule's id.
+func CanaryOf(id string) (name string, ok bool) { return strings.CutPrefix(id, canaryPrefix) }
+
+// canaryRunID is the id of the runs that move a canary's VM.
+func canaryRunID(name string) string { return canaryPrefix + name + "/run" }
 
 // SelfTestID is the id of a self-test: one at a time.
 const SelfTestID = "self-test"
@@ -196,5 +212,7 @@ func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(sweepOrphans, workflow.RegisterOptions{Name: OrphanSweep})
 	r.RegisterWorkflowWithOptions(cleanOrphan, workflow.RegisterOptions{Name: OrphanClean})
 	r.RegisterWorkflowWithOptions(shutDownResident, workflow.RegisterOptions{Name: ResidentShutdown})
+	r.RegisterWorkflowWithOptions(runPlan, workflow.RegisterOptions{Name: CanaryRun})
+	r.RegisterWorkflowWithOptions(runCanary, workflow.RegisterOptions{Name: CanaryNight})
 	r.RegisterWorkflowWithOptions(selfTest, workflow.RegisterOptions{Name: SelfTestRun})
 }

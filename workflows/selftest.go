@@ -22,6 +22,8 @@ const (
 type SelfTestInput struct {
 	Run   string              `json:"run"`
 	Setup plans.SelfTestSetup `json:"setup"`
+	// SearchAttributes is as in PlanRunInput, for the runs of a canary.
+	SearchAttributes bool `json:"search_attributes,omitempty"`
 }
 
 // selfTestWalk is a self-test under way.
@@ -48,6 +50,9 @@ func selfTest(ctx workflow.Context, in SelfTestInput) (plans.SelfTestStatus, err
 		workflow.GetSignalChannel(ctx, StandDownSignal).Receive(ctx, &why)
 		w.stop = orWords(why, "told to stop")
 	})
+	if in.Setup.Canary != "" {
+		w.clearOld(ctx)
+	}
 	steps, err := w.look(ctx)
 	if err != nil || w.status.Verdict == plans.VerdictRefused {
 		return w.end(ctx), err
@@ -57,6 +62,7 @@ func selfTest(ctx workflow.Context, in SelfTestInput) (plans.SelfTestStatus, err
 	}
 	apart, release := workflow.NewDisconnectedContext(ctx)
 	defer release()
+	w.status.Walked = workflow.Now(apart).UTC()
 	w.clean(apart)
 	return w.end(apart), nil
 }
@@ -94,7 +100,11 @@ func (w *selfTestWalk) look(ctx workflow.Context) ([]string, error) {
 func (w *selfTestWalk) walk(ctx workflow.Context, steps []string) {
 	for i, step := range steps {
 		w.status.Step = i + 1
-		if err := w.step(ctx, step); err != nil {
+		take := w.step
+		if _, move := plans.CanaryMove(step); move {
+			take = w.move
+		}
+		if err := take(ctx, step); err != nil {
 			w.status.Broken, w.status.At = err.Error(), step
 			return
 		}
@@ -140,33 +150,41 @@ func (w *selfTestWalk) step(ctx workflow.Context, step string) error {
 
 // clean removes what is left, and says what could not be.
 func (w *selfTestWalk) clean(ctx workflow.Context) {
+	w.say(ctx, "removes its VM from both hosts")
+	in := activities.SelfTestCleanIn{VM: w.progress.VM}
+	if w.in.Setup.Canary != "" {
+		in.Named = w.in.Setup.Name
+	}
+	w.status.Left = w.remove(ctx, in, selfTestCleans)
+	switch {
+	case len(w.status.Left) > 0:
+		w.status.Verdict = plans.VerdictStuck
+	case w.status.Broken != "":
+		w.status.Cleaned, w.status.Verdict = true, plans.VerdictStopped
+	default:
+		w.status.Cleaned, w.status.Verdict = true, plans.VerdictDone
+	}
+}
+
+// remove asks for VMs to be removed until none is left, for so long by the hosts'
+// time; it says what is left then.
+func (w *selfTestWalk) remove(ctx workflow.Context, in activities.SelfTestCleanIn, limit time.Duration) []string {
 	began, speed := workflow.Now(ctx), max(w.in.Setup.Speed, 1)
+	in.Run, in.Setup = w.in.Run, w.status.Setup
 	for {
-		now := workflow.Now(ctx)
-		w.say(ctx, "removes its VM from both hosts")
+		in.Now = workflow.Now(ctx).UTC()
 		var out activities.SelfTestCleanOut
-		in := activities.SelfTestCleanIn{Run: w.in.Run, Setup: w.status.Setup, VM: w.progress.VM, Now: now.UTC()}
 		if err := workflow.ExecuteActivity(w.host(ctx, "remove what is left"), activities.SelfTestCleanName, in).Get(ctx, &out); err != nil {
-			w.status.Left, w.status.Verdict = []string{err.Error()}, plans.VerdictStuck
-			return
+			return []string{err.Error()}
 		}
 		w.status.Left = out.Left
-		waited := now.Sub(began)
-		switch {
-		case len(out.Left) == 0:
-			w.status.Cleaned, w.status.Verdict = true, plans.VerdictDone
-			if w.status.Broken != "" {
-				w.status.Verdict = plans.VerdictStopped
-			}
-			return
-		case waited > scaled(selfTestCleans, speed):
-			w.status.Verdict = plans.VerdictStuck
-			return
+		waited := in.Now.Sub(began)
+		if len(out.Left) == 0 || waited > scaled(limit, speed) {
+			return out.Left
 		}
 		pause := max(out.In, rhythm(time.Duration(float64(waited)*speed), cleanEvery, cleanMost))
 		if err := workflow.Sleep(ctx, scaled(pause, speed)); err != nil {
-			w.status.Left, w.status.Verdict = append(w.status.Left, err.Error()), plans.VerdictStuck
-			return
+			return append(out.Left, err.Error())
 		}
 	}
 }

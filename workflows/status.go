@@ -69,6 +69,9 @@ func (p *planRun) conclude(ctx workflow.Context) {
 			}
 		}
 	}
+	if p.in.Canary != "" {
+		p.stopWhy = orWords(p.stopWhy, s.VMs[0].Doing)
+	}
 	n := countVerdicts(s.VMs)
 	s.Verdict, s.Findings = p.endVerdict(n), p.findings()
 	switch s.Verdict {

@@ -50,6 +50,11 @@ func outlive(ctx workflow.Context, op plans.Operation, cancelled func(workflow.C
 	if op != plans.TestFailover {
 		return ctx
 	}
+	return calmly(ctx, cancelled)
+}
+
+// calmly keeps going when it is cancelled from outside; it is told so.
+func calmly(ctx workflow.Context, cancelled func(workflow.Context)) workflow.Context {
 	calm, _ := workflow.NewDisconnectedContext(ctx)
 	workflow.Go(calm, func(c workflow.Context) {
 		ctx.Done().Receive(c, nil)

@@ -18,6 +18,10 @@ func (v *vmRun) hold(ctx workflow.Context, phase plans.Phase, d plans.Decision) 
 		v.settleTest(ctx, d)
 		return nil
 	}
+	if v.in.Run.Canary != "" && !d.Unseen { // nobody is there at night
+		v.settle(ctx, plans.VerdictStopped, whyAndRemedy(d))
+		return nil
+	}
 	now := workflow.Now(ctx).UTC()
 	since := now
 	if d.Unseen {

@@ -53,7 +53,7 @@ func newApp(t terminal) *cli.App {
 			decideCommand(t), failoverCommand(t), cancelCommand(t), commitCommand(t), reprotectCommand(t), failbackCommand(t), replaceHostCommand(t), fenceCommand(t),
 			initCommand(t), protectCommand(t), unprotectCommand(t),
 			runCommand(t),
-			scheduleCommand(t), drillCommand(t), repairCommand(t), orphansCommand(t), rpoCommand(t), alertsCommand(t), journalCommand(t), reportCommand(t), selftestCommand(t), completionCommand(t),
+			scheduleCommand(t), drillCommand(t), canaryCommand(t), repairCommand(t), orphansCommand(t), rpoCommand(t), alertsCommand(t), journalCommand(t), reportCommand(t), selftestCommand(t), completionCommand(t),
 		}),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

@@ -308,56 +308,18 @@ func showCovered(t terminal, v plans.Covered) {
 }
 
 func steerDrill(t terminal, c *cli.Context, pause bool) error {
-	asJSON, err := wantsJSON(c)
-	if err != nil {
-		return err
-	}
-	name, err := one(c, "the name of a drill")
-	if err != nil {
-		return err
-	}
-	if _, _, err := drillsOf(c, name); err != nil {
-		return err
-	}
-	if pause && strings.TrimSpace(c.String("reason")) == "" {
-		return usage("pause needs --reason: whoever comes next must know why nothing is tested")
-	}
-	_, client, err := dial(c)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	s, err := client.DrillSchedule(c.Context, name)
-	if err != nil {
-		return drillFailure(err)
-	}
-	if s.Paused == pause {
-		return fail(exitRefused, "REFUSED  %s is %s already. Nothing was changed.", name, map[bool]string{true: "paused (" + s.Note + ")", false: "armed"}[pause])
-	}
-	if !c.Bool("dry-run") {
-		do := client.ResumeDrill
-		if pause {
-			do = client.PauseDrill
-		}
-		if err := do(c.Context, name, who(c), c.String("reason")); err != nil {
-			return drillFailure(err)
-		}
-		if s, err = client.DrillSchedule(c.Context, name); err != nil {
-			return drillFailure(err)
-		}
-	}
-	if asJSON {
-		return t.json(s)
-	}
-	words := "begins again when it is due"
-	if pause {
-		words = "begins no more until: lifeboat drill resume " + shellWord(name)
-	}
-	if c.Bool("dry-run") {
-		words += ". Dry run: nothing was changed"
-	}
-	t.wrapped("", 0, fmt.Sprintf("%s %s.", plain(name), words))
-	return nil
+	return steerCalendar(t, c, pause, steered{
+		kind: "drill", means: "nothing is tested", failed: drillFailure,
+		known: func(name string) error {
+			_, _, err := drillsOf(c, name)
+			return err
+		},
+		is: func(client *control.Client, name string) (control.Calendar, any, error) {
+			s, err := client.DrillSchedule(c.Context, name)
+			return s.Calendar, s, err
+		},
+		pause: (*control.Client).PauseDrill, resume: (*control.Client).ResumeDrill,
+	})
 }
 
 func drillFailure(err error) error {

@@ -221,7 +221,7 @@ func (c *Client) Run(ctx context.Context, id, run string) (RunSummary, error) {
 		return RunSummary{}, err
 	}
 	info := answer.GetWorkflowExecutionInfo()
-	if info.GetType().GetName() != workflows.RecoveryPlanRun {
+	if kind := info.GetType().GetName(); kind != workflows.RecoveryPlanRun && kind != workflows.CanaryRun {
 		return RunSummary{}, ErrNoRun
 	}
 	return summary(info), nil

@@ -27,6 +27,7 @@ type Server struct {
 	reports  atomic.Pointer[func(now time.Time) []plans.ReadyReport]
 	costs    atomic.Pointer[func() []Cost]
 	channels atomic.Pointer[func() []Channel]
+	canaries atomic.Pointer[func() ([]plans.CanaryState, error)]
 }
 
 // Listen opens a loopback address: VMs' names are nobody else's business.
@@ -45,7 +46,7 @@ func Listen(address string) (*Server, error) {
 	s := &Server{listener: listener, sdk: newSDK()}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		newReadiness(s.ready), newCosts(s.cost), newChannels(s.told), s.sdk, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newReadiness(s.ready), newCosts(s.cost), newChannels(s.told), newCanaries(s.sung), s.sdk, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	mux := http.NewServeMux()
 	mux.Handle("GET "+Path, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
@@ -107,6 +108,18 @@ func (s *Server) ShowChannels(of func() []Channel) { s.channels.Store(&of) }
 func (s *Server) told() []Channel {
 	if f := s.channels.Load(); f != nil {
 		return (*f)()
+	}
+	return nil
+}
+
+// ShowCanaries gives the server where canaries stand.
+func (s *Server) ShowCanaries(of func() ([]plans.CanaryState, error)) { s.canaries.Store(&of) }
+
+func (s *Server) sung() []plans.CanaryState {
+	if f := s.canaries.Load(); f != nil {
+		if all, err := (*f)(); err == nil {
+			return all
+		}
 	}
 	return nil
 }

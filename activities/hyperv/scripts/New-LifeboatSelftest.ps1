@@ -1,10 +1,10 @@
-# Makes the VM of a self-test: small, off, its adapter on no switch, its disk
+# Makes the VM of a self-test or a canary: small, off, its adapter on no switch, its disk
 # empty. One of the name that is there already is taken for what an earlier
 # attempt left, unless its notes say otherwise; the mark is written last.
 # Microsoft: Hyper-V module, Get-VM, Get-VMHost, New-VM, Set-VM.
 function New-LifeboatSelftest {
     param([string]$Name, [long]$Memory, [long]$Disk)
-    if (-not $Name.StartsWith('lifeboat-selftest-')) {
+    if (-not $Name.StartsWith('lifeboat-selftest-') -and -not $Name.StartsWith('lifeboat-canary-')) {
         throw 'LifeboatNameTaken'
     }
     $found = @(Get-VM -ErrorAction Stop | Where-Object { "$($_.Name)" -eq $Name })
