@@ -31,7 +31,7 @@ type drillDesk struct {
 	told []string
 }
 
-func newDrillDesk(t *testing.T, drillsText string) *drillDesk {
+func newDrillDesk(t *testing.T, calendars string) *drillDesk {
 	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	server, err := embedded.Start(t.Context(), embedded.Options{Dir: t.TempDir(), Namespaces: []embedded.Namespace{{Name: Namespace, Retention: 24 * time.Hour}}, SearchAttributes: SearchAttributes()})
@@ -44,7 +44,7 @@ func newDrillDesk(t *testing.T, drillsText string) *drillDesk {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = j.Close() })
 	d := &drillDesk{t: t, c: c}
-	o := Options{Configuration: d.configuration(drillsText), Folder: &Folder{Journal: j}, Log: quiet, Version: "test"}
+	o := Options{Configuration: d.configuration(calendars), Folder: &Folder{Journal: j}, Log: quiet, Version: "test"}
 	d.drills = newDrills(o, control.Over(c, Namespace), func(in activities.NotifyIn) error {
 		d.told = append(d.told, in.Text)
 		return nil
@@ -52,8 +52,8 @@ func newDrillDesk(t *testing.T, drillsText string) *drillDesk {
 	return d
 }
 
-// configuration is a plan of one VM, with drills.
-func (d *drillDesk) configuration(drillsText string) *Configuration {
+// configuration is a plan of one VM, with what is on calendars.
+func (d *drillDesk) configuration(calendars string) *Configuration {
 	d.t.Helper()
 	cfg, err := plans.Decode([]plans.File{{Name: "site.yaml", Data: []byte(`version: 1
 sites: [{name: hq}, {name: dr}]
@@ -62,8 +62,7 @@ hosts:
   - {name: B, site: dr, address: 10.0.1.1, winrm: {user: u, secret: "env:X"}}
 groups: [{name: g, from: A, to: B, frequency: 5m, vms: [{name: dc, id: ` + watchedVM + `}]}]
 plans: [{name: all, from: hq, to: dr, steps: [{stage: base, vms: [{vm: dc}]}]}]
-drills:
-` + drillsText)}})
+` + calendars)}})
 	require.NoError(d.t, err)
 	return &Configuration{Config: cfg}
 }
@@ -86,7 +85,8 @@ func (d *drillDesk) reports() []plans.Report {
 // out there, an edit replaces it, a pause stays, and what was missed is reported
 // once, with why.
 func TestTheCalendarFollowsTheConfiguration(t *testing.T) {
-	d := newDrillDesk(t, `  - {name: weekly, plan: all, cron: "0 6 * * SUN", timezone: Europe/Dublin, blackout: [month-end], jitter: 30m}
+	d := newDrillDesk(t, `drills:
+  - {name: weekly, plan: all, cron: "0 6 * * SUN", timezone: Europe/Dublin, blackout: [month-end], jitter: 30m}
   - {name: gone, plan: all, cron: "0 6 * * *"}`)
 	ctx, now := t.Context(), time.Now().UTC().Truncate(time.Second)
 	require.NoError(t, d.keep(ctx, now))
@@ -98,7 +98,8 @@ func TestTheCalendarFollowsTheConfiguration(t *testing.T) {
 
 	// An edit, and a drill that is taken out; the pause of a person stays.
 	require.NoError(t, d.client.PauseDrill(ctx, "weekly", "dana", "audit week"))
-	d.adopt(d.configuration(`  - {name: weekly, plan: all, cron: "0 7 * * MON", within: 20m, pause_on_failure: true}`))
+	d.adopt(d.configuration(`drills:
+  - {name: weekly, plan: all, cron: "0 7 * * MON", within: 20m, pause_on_failure: true}`))
 	require.Eventually(t, func() bool {
 		require.NoError(t, d.keep(ctx, now))
 		_, err := d.client.DrillSchedule(ctx, "gone")
@@ -143,7 +144,8 @@ func calendarAfter(t *testing.T, d *drillDesk, after time.Time) []time.Time {
 // Temporal begins a drill at the moment that was written out, and the drill knows
 // which; here it meets a day that has become a day without drills.
 func TestTheCalendarBeginsADrill(t *testing.T) {
-	d := newDrillDesk(t, `  - {name: weekly, plan: all, cron: "0 6 * * SUN"}`)
+	d := newDrillDesk(t, `drills:
+  - {name: weekly, plan: all, cron: "0 6 * * SUN"}`)
 	d.now().Drills[0].Blackout = []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}
 	acts := activities.New(activities.Deps{Journal: d.journal, Log: d.log, Version: "test", Drills: d.deps(), Tell: d.tell})
 	w := sdkworker.New(d.c, workflows.TaskQueue, sdkworker.Options{})
@@ -168,7 +170,8 @@ func TestTheCalendarBeginsADrill(t *testing.T) {
 // What is asked about real operations: a plan's run by its id, and whatever works
 // on a VM; a drill's own work is none.
 func TestRealOperationsAreSeen(t *testing.T) {
-	d := newDrillDesk(t, `  - {name: weekly, plan: all, cron: "0 6 * * SUN"}`)
+	d := newDrillDesk(t, `drills:
+  - {name: weekly, plan: all, cron: "0 6 * * SUN"}`)
 	ctx := t.Context()
 	begin := func(id, kind string) {
 		_, err := d.c.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: "nobody"}, kind)

@@ -339,6 +339,9 @@ func showLastSelftest(t terminal, c *cli.Context, asJSON bool) error {
 		return nil
 	case err != nil:
 		return fail(exitNoAccess, "the self-test cannot be read: %v", err)
+	case s.Setup.Canary != "" && !asJSON:
+		t.say("The last one was a canary: lifeboat canary show %s", shellWord(s.Setup.Canary))
+		return nil
 	case s.Ended.IsZero() && !asJSON:
 		t.wrapped("", 0, fmt.Sprintf("A self-test of %s and %s is under way since %s: %s", plain(s.Setup.A.Host), plain(s.Setup.B.Host), moment(s.Started), plain(s.Doing)))
 		return nil

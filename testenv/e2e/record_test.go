@@ -206,6 +206,11 @@ var scenes = []scene{
 	{name: "selftest", speed: 30, play: func(w *world) {
 		w.must(0, "selftest", "--hosts", "HV-A,HV-B", "--yes", "--trace", filepath.Join(w.dir, "trace.json"))
 	}},
+	{name: "canary", more: strings.Replace(canaryOfPair, "* * * * *", "0 0 1 1 *", 1), play: func(w *world) {
+		w.must(0, "canary", "run", "nightly", "--yes")
+		w.post("/faults", map[string]any{"verb": "Start-VMFailover", "host": "HV-B", "kind": "refuse"})
+		w.must(7, "canary", "run", "nightly", "--yes")
+	}},
 	{name: "repair", world: "testdata/pair-tests.yaml", speed: 2000, play: func(w *world) {
 		w.repairPolicy("resume_after: 1m")
 		w.post("/vms/"+w.copyOf("APP1", "HV-A")+"@HV-A/suspend", nil)

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -153,6 +154,46 @@ func channelsOf() []Channel {
 	return []Channel{{Name: "mail", Sent: 7, Failed: 2, Waiting: 3, Failing: true}, {Name: "teams"}}
 }
 
+func TestWhatCanariesTell(t *testing.T) {
+	s := serve(t)
+	s.ShowCanaries(canariesOf)
+	text := scrape(t, s)
+	for _, want := range []string{
+		`lifeboat_canary_passed{canary="nightly"} 1`, `lifeboat_canary_skipped{canary="nightly"} 1`, `lifeboat_canary_failover_seconds{canary="nightly"} 60`,
+		`lifeboat_canary_passed{canary="bad"} 0`, `lifeboat_canary_skipped{canary="new"} 0`,
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("no %s in\n%s", want, text)
+		}
+	}
+	age := regexp.MustCompile(`lifeboat_canary_last_pass_age_seconds\{canary="nightly"\} 36[45]\d`)
+	if !age.MatchString(text) {
+		t.Errorf("no age in\n%s", text)
+	}
+	for _, no := range []string{`passed{canary="new"}`, `age_seconds{canary="bad"}`, `failover_seconds{canary="bad"}`} {
+		if strings.Contains(text, no) {
+			t.Errorf("%s is made up", no)
+		}
+	}
+	s.ShowCanaries(func() ([]plans.CanaryState, error) { return canariesWith(errors.New("no journal")) })
+	if strings.Contains(scrape(t, s), "lifeboat_canary") {
+		t.Error("told although nothing is known")
+	}
+}
+
+func canariesOf() ([]plans.CanaryState, error) { return canariesWith(nil) }
+
+func canariesWith(err error) ([]plans.CanaryState, error) {
+	took := []plans.CanaryPart{{Name: plans.CanaryFailover, Took: plans.Duration(time.Minute)}}
+	return []plans.CanaryState{
+		{Canary: plans.Canary{Name: "nightly"}, Results: []plans.CanaryResult{
+			{Verdict: plans.VerdictRefused, Skipped: true}, {Verdict: plans.VerdictDone, Ended: time.Now().Add(-3650 * time.Second), Parts: took},
+		}},
+		{Canary: plans.Canary{Name: "bad"}, Results: []plans.CanaryResult{{Verdict: plans.VerdictStopped}}},
+		{Canary: plans.Canary{Name: "new"}},
+	}, err
+}
+
 // Every name of ours on the dashboard is one that a scrape has; the SDK's are
 // held against a running engine in testenv/e2e.
 func TestTheDashboardKnowsNoOtherNames(t *testing.T) {
@@ -164,6 +205,7 @@ func TestTheDashboardKnowsNoOtherNames(t *testing.T) {
 	s.Show(full)
 	s.ShowCost(cost)
 	s.ShowChannels(channelsOf)
+	s.ShowCanaries(canariesOf)
 	repairs := s.Temporal().WithTags(map[string]string{"host": "H1", "step": "resume"})
 	repairs.Counter(activities.RepairsDone).Inc(1)
 	repairs.Gauge(activities.RepairsWaiting).Update(1)
@@ -188,6 +230,9 @@ func TestTheDashboardKnowsNoOtherNames(t *testing.T) {
 	}
 	ours := []string{counters[0].name, counters[1].name, counters[2].name, activities.TickLag, activities.TickTook, activities.TicksMissed, activities.RepairsDone, activities.RepairsWaiting}
 	for _, one := range perChannel {
+		ours = append(ours, one.name)
+	}
+	for _, one := range perCanary {
 		ours = append(ours, one.name)
 	}
 	for _, name := range ours {
