@@ -32,7 +32,7 @@ alerts:
 `
 
 // desk is a working alert desk of an engine whose trouble the test decides.
-func desk(t *testing.T) (a *alerts, hook, heart *people.Web, trouble *atomic.Bool) {
+func desk(t *testing.T, change ...func(*alerts)) (a *alerts, hook, heart *people.Web, trouble *atomic.Bool) {
 	t.Helper()
 	dir := t.TempDir()
 	hook, heart, trouble = people.NewWeb(true), people.NewWeb(true), &atomic.Bool{}
@@ -54,6 +54,9 @@ func desk(t *testing.T) (a *alerts, hook, heart *people.Web, trouble *atomic.Boo
 	nobody := func(string) (*hyperv.Host, error) { return nil, os.ErrNotExist }
 	l := newLookout(cfg, nobody, func() ([]plans.Report, error) { return nil, nil })
 	a = newAlerts(Options{Configuration: cfg, Folder: folder, Log: log}, l, newHosts(cfg, log))
+	for _, c := range change {
+		c(a)
+	}
 	a.start(nil, func() []plans.Problem {
 		if trouble.Load() {
 			return []plans.Problem{{Key: "x", What: "something of the engine"}}
@@ -97,6 +100,43 @@ func TestTheEnginesOwnTroubleIsTold(t *testing.T) {
 }
 
 // An engine that cannot write down what it sees does not say that it watches.
+// A canary that does not pass is told once, and again when it passes; what cannot
+// be read is no news.
+func TestACanaryThatFailsIsTold(t *testing.T) {
+	var night atomic.Pointer[plans.CanaryResult]
+	var unread atomic.Bool
+	var blind atomic.Int32
+	_, hook, _, _ := desk(t, func(a *alerts) {
+		a.canaries = func() ([]plans.CanaryState, error) {
+			s := plans.CanaryState{Canary: plans.Canary{Name: "nightly", Host: "A", To: "B"}}
+			if r := night.Load(); r != nil {
+				s.Results = []plans.CanaryResult{*r}
+			}
+			if unread.Load() {
+				blind.Add(1)
+				return nil, os.ErrNotExist
+			}
+			return []plans.CanaryState{s}, nil
+		}
+	})
+	told := func(words string) func() bool {
+		return func() bool {
+			all := hook.Got()
+			return len(all) > 0 && strings.Contains(string(all[len(all)-1].Body), words)
+		}
+	}
+	night.Store(&plans.CanaryResult{Canary: "nightly", Verdict: plans.VerdictStopped, Step: "fail-over", Why: "refused by B", Ended: time.Now()})
+	eventually(t, "it failed", told("refused by B"))
+	unread.Store(true)
+	eventually(t, "it looked in vain", func() bool { return blind.Load() > 2 })
+	unread.Store(false)
+	night.Store(&plans.CanaryResult{Canary: "nightly", Verdict: plans.VerdictDone, Ended: time.Now()})
+	eventually(t, "it passes again", told("Canary nightly passes again"))
+	if n := len(hook.Got()); n != 2 {
+		t.Errorf("%d messages, want 2", n)
+	}
+}
+
 func TestTheHeartbeatEndsWithTheJournal(t *testing.T) {
 	a, _, heart, _ := desk(t)
 	eventually(t, "it beats", func() bool { return len(heart.Got()) >= 2 })
