@@ -78,7 +78,7 @@ type discoverer struct {
 // Discover derives a configuration from what hosts said of themselves. sites are
 // hosts' sites as far as a person named them. It never asks a host.
 func Discover(hosts []FoundHost, sites map[string]string) (Discovery, error) {
-	d := discoverer{hosts: hosts, cfg: Config{Version: 1}, guessed: map[string]string{}, decide: map[string][]string{}}
+	d := discoverer{hosts: withoutThrowAways(hosts), cfg: Config{Version: 1}, guessed: map[string]string{}, decide: map[string][]string{}}
 	d.names()
 	d.sites(sites)
 	d.groups()
@@ -92,6 +92,15 @@ func Discover(hosts []FoundHost, sites map[string]string) (Discovery, error) {
 		return out, fmt.Errorf("what was found makes no valid configuration: %w", err)
 	}
 	return out, nil
+}
+
+// withoutThrowAways leaves out what Lifeboat itself made and removes again.
+func withoutThrowAways(hosts []FoundHost) []FoundHost {
+	out := slices.Clone(hosts)
+	for i := range out {
+		out[i].CopiesFound = slices.DeleteFunc(slices.Clone(out[i].CopiesFound), func(c FoundCopy) bool { return isThrowAway(c.Name) })
+	}
+	return out
 }
 
 func (d *discoverer) note(format string, args ...any) {

@@ -57,6 +57,26 @@ func TestDiscoverWritesAnyName(t *testing.T) {
 	}
 }
 
+// What a self-test or a canary has just made is nobody's VM.
+func TestDiscoverLeavesOutThrowAways(t *testing.T) {
+	hosts := foundPair("DB")
+	for i, name := range []string{SelfTestPrefix + "abc", CanaryPrefix + "n-abc"} {
+		c := hosts[0].CopiesFound[0]
+		c.ID, c.Name = discoveredID+string(rune('7'+i)), name
+		hosts[0].CopiesFound = append(hosts[0].CopiesFound, c)
+	}
+	d, err := Discover(hosts, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.VMs != 1 || len(d.Unprotected) != 0 || strings.Contains(string(d.Text), "lifeboat-") {
+		t.Errorf("%+v\n%s", d.Unprotected, d.Text)
+	}
+	if len(hosts[0].CopiesFound) != 3 {
+		t.Error("what was found is changed")
+	}
+}
+
 func TestDiscoverTakesOverWhatIsTold(t *testing.T) {
 	d, err := Discover(foundPair("DB"), nil)
 	if err != nil {
