@@ -2,7 +2,9 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -166,11 +168,21 @@ func LookForSelfTest(ctx context.Context, hosts func(string) (*hyperv.Host, erro
 			err = host.TestLink(ctx, hyperv.Link{ReplicaServer: there.Replica, Port: there.Port, Auth: there.Auth, Thumbprint: thumbprint(here)})
 		}
 		if err != nil {
-			out.Findings = append(out.Findings, plans.Finding{Severity: plans.Blocker, Code: "self-test-link",
-				Text: here.Host + " cannot replicate to " + there.Host + ": " + err.Error(), Remedy: "lifeboat check names what keeps it"})
+			out.Findings = append(out.Findings, noLink(here.Host, there.Host, err))
 		}
 	}
 	return out
+}
+
+// noLink says in the host's own words why it cannot replicate to another.
+func noLink(here, there string, err error) plans.Finding {
+	words, remedy := err.Error(), "lifeboat check names what keeps it"
+	var said *hyperv.Error
+	var script *hyperv.ScriptError
+	if errors.As(err, &said) && errors.As(err, &script) {
+		words, remedy = strings.TrimRight(script.Message, ". "), said.Hint
+	}
+	return plans.Finding{Severity: plans.Blocker, Code: "self-test-link", Text: here + " cannot replicate to " + there + ": " + words, Remedy: remedy}
 }
 
 func selfTestHost(ctx context.Context, hosts func(string) (*hyperv.Host, error), name string) plans.SelfTestHost {

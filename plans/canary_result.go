@@ -26,9 +26,11 @@ type CanaryResult struct {
 	// Skipped is true for one that stepped aside: it says nothing about the hosts.
 	Skipped bool `json:"skipped,omitempty"`
 	// Why it did not pass, and at which step.
-	Why   string       `json:"why,omitempty"`
-	Step  string       `json:"step,omitempty"`
-	Parts []CanaryPart `json:"parts,omitempty"`
+	Why  string `json:"why,omitempty"`
+	Step string `json:"step,omitempty"`
+	// Remedy is what to do about a night that was refused.
+	Remedy string       `json:"remedy,omitempty"`
+	Parts  []CanaryPart `json:"parts,omitempty"`
 	// Left is what could not be removed.
 	Left []string `json:"left,omitempty"`
 }
@@ -104,13 +106,17 @@ func CanaryNote(r CanaryResult) string {
 func EndCanary(r CanaryResult, s SelfTestStatus) CanaryResult {
 	r.VM, r.Verdict, r.Why, r.Step, r.Left = s.Setup.Name, s.Verdict, s.Broken, s.At, s.Left
 	if s.Verdict == VerdictRefused {
-		var why []string
+		var why, remedies []string
 		for _, f := range s.Findings {
-			if f.Severity == Blocker {
-				why = append(why, f.Text+". "+f.Remedy)
+			if f.Severity != Blocker {
+				continue
+			}
+			why = append(why, f.Text)
+			if !slices.Contains(remedies, f.Remedy) {
+				remedies = append(remedies, f.Remedy)
 			}
 		}
-		r.Why = strings.Join(why, "; ")
+		r.Why, r.Remedy = strings.Join(why, "; "), strings.Join(remedies, "; ")
 		return r
 	}
 	parts := map[string]string{"enable": CanaryCopy, "mark-replica": CanaryCopy, "first-copy": CanaryCopy, "settled-1": CanaryCopy, canaryThere: CanaryFailover, canaryBack: CanaryFailback}

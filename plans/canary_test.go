@@ -114,7 +114,7 @@ func TestWhatANightComesTo(t *testing.T) {
 	_, removed := r.Took(CanaryRemoval)
 	require.False(t, removed)
 	r = EndCanary(due, SelfTestStatus{Setup: s.Setup, Verdict: VerdictRefused, Findings: []Finding{{Severity: Warning, Text: "w"}, {Severity: Blocker, Text: "B is no replica server", Remedy: "turn it on"}}})
-	require.Equal(t, [2]string{"failed", "B is no replica server. turn it on"}, [2]string{r.Outcome(), r.Words()})
+	require.Equal(t, [3]string{"failed", "B is no replica server", "turn it on"}, [3]string{r.Outcome(), r.Words(), r.Remedy})
 }
 
 // People are told of a canary that fails until it passes; of one that steps aside

@@ -182,7 +182,8 @@ func showCanaryRow(t terminal, r canaryRow) {
 		t.say("    last    never")
 		return
 	}
-	t.wrapped("    last    ", 12, fmt.Sprintf("%s, due %s: %s", r.Last.Outcome(), r.Last.Due.Local().Format("Mon 2 Jan 15:04"), plain(r.Last.Words())))
+	words, _ := withoutCode(plain(r.Last.Words()))
+	t.wrapped("    last    ", 12, fmt.Sprintf("%s, due %s: %s", r.Last.Outcome(), r.Last.Due.Local().Format("Mon 2 Jan 15:04"), words))
 	if r.LastPass == nil {
 		t.say("    passed  never")
 	} else if !r.Last.Passed() {
@@ -240,8 +241,10 @@ func showCanary(t terminal, c *cli.Context) error {
 	}
 	if wrong {
 		t.say("")
-		t.wrapped("! ", 2, plain(problem.What))
-		t.wrapped("  ", 2, plain(problem.Means)+".")
+		t.wrapped("! ", 2, plain(problem.Means)+".")
+		if last, _ := s.Last(); last != nil && last.Remedy != "" {
+			t.wrapped("  Do  ", 6, plain(last.Remedy))
+		}
 	}
 	return quietly(code)
 }
@@ -257,7 +260,8 @@ func showNight(t terminal, r plans.CanaryResult) {
 	}
 	t.say("%s", line)
 	if !r.Passed() {
-		t.wrapped("    ", 4, plain(r.Words()))
+		words, _ := withoutCode(plain(r.Words()))
+		t.wrapped("    ", 4, words)
 	}
 }
 
