@@ -130,6 +130,12 @@ func readingOf(h *plans.HostReading, o hyperv.Orphans) {
 			h.Folders = append(h.Folders, folder)
 		}
 	}
+	if c := o.Cluster; c != nil {
+		h.Cluster = &plans.OrphanCluster{Name: c.Name, Nodes: c.Nodes}
+		for _, g := range c.Groups {
+			h.Cluster.Groups = append(h.Cluster.Groups, plans.OrphanGroup{ID: g.ID, Name: g.Name, Owner: g.Owner, State: g.State, VM: g.VM, Store: g.Store, Failed: g.Failed, Others: g.Others, Files: g.Files})
+		}
+	}
 }
 
 func orphanVM(vm *hyperv.OrphanVM) plans.OrphanVM {
@@ -282,6 +288,8 @@ func (a *Activities) clean(ctx context.Context, f plans.Orphan, verb plans.Verb,
 		return host.DeleteFiles(ctx, f.Path)
 	case plans.VerbRestore:
 		return host.RestoreFiles(ctx, f.Path, f.Paths[0])
+	case plans.VerbRemoveRole:
+		return host.RemoveClusterGroup(ctx, f.VM, f.Group)
 	case plans.VerbRemoveEntry:
 		_, err = host.Unauthorize(ctx, f.Entry.Primary)
 	case plans.VerbAddEntry:

@@ -131,6 +131,36 @@ var orphanScenes = []orphanScene{
 			do(h.RemoveVM(context.Background(), colleague, id))
 		}
 	}},
+	{"a role of the cluster", true, func(_, r *hypervisor.Host, id string, do func(error)) {
+		do(r.MakeRole(context.Background(), colleague, id))
+	}},
+	{"a role that failed", true, func(_, r *hypervisor.Host, id string, do func(error)) {
+		do(r.MakeRole(context.Background(), colleague, id))
+		do(r.FailRole(context.Background(), colleague, id))
+	}},
+	{"a role whose configuration is offline", true, func(_, r *hypervisor.Host, id string, do func(error)) {
+		do(r.MakeRole(context.Background(), colleague, id))
+		do(r.OfflineRole(context.Background(), colleague, id))
+	}},
+	{"a role left, with a disk", false, func(_, r *hypervisor.Host, id string, do func(error)) {
+		do(r.MakeRole(context.Background(), colleague, id))
+		do(r.DiskRole(context.Background(), colleague, id))
+		do(r.RemoveReplication(context.Background(), colleague, id, "Simple"))
+		do(r.RemoveVM(context.Background(), colleague, id))
+	}},
+	{"a role left", false, func(_, r *hypervisor.Host, id string, do func(error)) {
+		do(r.MakeRole(context.Background(), colleague, id))
+		do(r.RemoveReplication(context.Background(), colleague, id, "Simple"))
+		do(r.RemoveVM(context.Background(), colleague, id))
+	}},
+	{"a role left without any copy", false, func(p, r *hypervisor.Host, id string, do func(error)) {
+		do(r.MakeRole(context.Background(), colleague, id))
+		for _, h := range []*hypervisor.Host{p, r} {
+			do(h.RemoveReplication(context.Background(), colleague, id, "Simple"))
+			do(h.StopVM(context.Background(), colleague, id, hypervisor.StopHow{TurnOff: true}))
+			do(h.RemoveVM(context.Background(), colleague, id))
+		}
+	}},
 	{"removed on the primary", false, func(p, _ *hypervisor.Host, id string, do func(error)) {
 		do(p.RemoveReplication(context.Background(), colleague, id, "Simple"))
 	}},
@@ -179,6 +209,7 @@ func newOrphanEstate(t *testing.T, seed uint64) *orphanEstate {
 	env, err := environment.Load("pair")
 	require.NoError(t, err)
 	e := &orphanEstate{scenes: map[string]orphanScene{}, rand: rand.New(rand.NewPCG(seed, 11)), luck: map[string]string{}}
+	env.Hosts[0].ClusterTools, env.Hosts[1].Cluster = true, "CL-B"
 	one := env.VMs[2]
 	env.VMs = nil
 	for i := range len(orphanScenes) {
@@ -249,6 +280,12 @@ func (e *orphanEstate) lasting() map[string]string {
 		}
 		out[c.VM+" "+c.Host] = text
 	}
+	cluster, _ := e.farm.Hosts()[1].Cluster()
+	for _, role := range cluster.Roles {
+		if e.scenes[role.VM].healthy {
+			out["role "+role.VM] = role.State
+		}
+	}
 	return out
 }
 
@@ -276,18 +313,19 @@ func playOrphans(t *testing.T, seed uint64) {
 	blind, err := e.acts.OrphanLook(t.Context())
 	require.NoError(t, err)
 	for _, f := range blind.Picture.Findings {
-		require.NotContains(t, []plans.OrphanKind{plans.OrphanPrimaryGone, plans.OrphanReplicaGone, plans.OrphanFiles}, f.Kind, "seed %d: with %s down", seed, down)
+		require.NotContains(t, []plans.OrphanKind{plans.OrphanPrimaryGone, plans.OrphanReplicaGone, plans.OrphanFiles, plans.OrphanRole}, f.Kind, "seed %d: with %s down", seed, down)
 	}
 	e.fate(down, "")
 	look, err := e.acts.OrphanLook(t.Context())
 	require.NoError(t, err)
-	require.NotEmpty(t, look.Picture.Findings)
+	require.Equal(t, 2, len(slices.DeleteFunc(slices.Clone(look.Picture.Findings), func(f plans.Orphan) bool { return f.Kind != plans.OrphanRole })), "seed %d", seed)
 	before := e.lasting()
 	cleaned := map[string]plans.Verdict{}
 	order := e.rand.Perm(len(look.Picture.Findings))
 	for n, i := range order {
 		f := look.Picture.Findings[i]
 		require.False(t, e.scenes[f.VM].healthy && f.Verb != "" && f.Kind != plans.OrphanFiles, "seed %d: %s of a VM that is well (%s)", seed, f.Kind, e.scenes[f.VM].name)
+		require.NotEqual(t, "a role whose configuration is offline", e.scenes[f.VM].name, "seed %d: %s of a VM that its cluster may bring back", seed, f.Kind)
 		if f.Verb == "" {
 			continue
 		}

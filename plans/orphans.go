@@ -42,6 +42,8 @@ const (
 	OrphanKept  OrphanKind = "quarantine"
 	// OrphanEntry is an authorization entry for a server that nothing here knows.
 	OrphanEntry OrphanKind = "unused-entry"
+	// OrphanRole is a failover cluster's group for a VM that no node has any more.
+	OrphanRole OrphanKind = "cluster-remains"
 )
 
 // The verbs of cleaning up that no operation has, each one script.
@@ -54,6 +56,7 @@ const (
 	VerbDeleteFiles       Verb = "delete-files"
 	VerbRemoveEntry       Verb = "remove-entry"
 	VerbAddEntry          Verb = "add-entry"
+	VerbRemoveRole        Verb = "remove-cluster-group"
 )
 
 // OrphanChoices are what people answer a sweep with.
@@ -77,6 +80,8 @@ type HostReading struct {
 	VMs     []OrphanVM     `json:"vms,omitempty"`
 	Entries []Authorized   `json:"entries,omitempty"`
 	Folders []OrphanFolder `json:"folders,omitempty"`
+	// Cluster is nil for a host that is no node, or did not tell.
+	Cluster *OrphanCluster `json:"cluster,omitempty"`
 	// Problems are parts that were not told, as "<cmdlet>: <error id>".
 	Problems []string `json:"problems,omitempty"`
 }
@@ -115,6 +120,24 @@ type OrphanFolder struct {
 	Bytes      uint64
 	Modified   time.Time
 	Kept       time.Time
+}
+
+// OrphanCluster is a failover cluster as one of its nodes tells it: all its nodes,
+// and all its groups for VMs.
+type OrphanCluster struct {
+	Name   string
+	Nodes  []string
+	Groups []OrphanGroup
+}
+
+// OrphanGroup is a cluster's group for a VM. VM is "" of one that another node owns
+// or that is online: then no more is known. Failed are the types of the VM's
+// resources that have failed, Others those of resources that are not the VM's, Files
+// how many files of the VM's configuration are in Store; -1 is not known.
+type OrphanGroup struct {
+	ID, Name, Owner, State, VM, Store string
+	Failed, Others                    []string
+	Files                             int
 }
 
 // Authorized is an authorization entry of a host.
@@ -156,6 +179,7 @@ type Orphan struct {
 	Paths        []string   `json:"paths,omitempty"`
 	Points       []string   `json:"points,omitempty"`
 	Entry        Authorized `json:"entry,omitzero"`
+	Group        string     `json:"group,omitempty"`
 }
 
 // The words that are typed where a plain yes is too little.

@@ -22,6 +22,8 @@ type OrphanLook struct {
 type orphanHunt struct {
 	OrphanLook
 	unread []string
+	// beyond is a node of a cluster that is no host of the configuration, "" for none.
+	beyond string
 	all    map[string][]orphanCopy
 	out    OrphanPicture
 }
@@ -60,6 +62,7 @@ func FindOrphans(l OrphanLook) OrphanPicture {
 			h.all[id] = append(h.all[id], orphanCopy{host, &host.VMs[j]})
 		}
 	}
+	h.beyond = h.nodeBeyond()
 	for _, copies := range h.all {
 		h.group(copies)
 	}
@@ -67,6 +70,7 @@ func FindOrphans(l OrphanLook) OrphanPicture {
 		if host := &l.Hosts[i]; host.Read {
 			h.files(host)
 			h.entries(host)
+			h.roles(host)
 		}
 	}
 	h.out.settle()
@@ -118,6 +122,10 @@ func (h *orphanHunt) quiet(f Orphan, n needs) string {
 		return held + " works on it"
 	case n.everyHost && len(h.unread) > 0:
 		return fmt.Sprintf("%s was not read: it may be there", strings.Join(h.unread, ", "))
+	case n.everyHost && h.beyond != "":
+		return h.beyond + " is not in the configuration: it may be there"
+	case n.everyHost && h.parked(f.VM) != "":
+		return h.parked(f.VM)
 	case n.age && f.Since.IsZero():
 		return "how old it is, is not known"
 	case n.age && f.Age.D() < h.Policy.After.D():

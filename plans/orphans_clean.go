@@ -83,6 +83,9 @@ func (f Orphan) Gone(verb Verb, host HostReading) (gone, told bool) {
 	case VerbRemoveEntry, VerbAddEntry:
 		there := slices.ContainsFunc(host.Entries, func(e Authorized) bool { return strings.EqualFold(e.Primary, f.Entry.Primary) })
 		return there == (verb == VerbAddEntry), true
+	case VerbRemoveRole:
+		gone := host.Cluster != nil && !slices.ContainsFunc(host.Cluster.Groups, func(g OrphanGroup) bool { return g.ID == f.Group })
+		return gone, host.Cluster != nil
 	}
 	i := slices.IndexFunc(host.VMs, func(vm OrphanVM) bool { return strings.EqualFold(vm.ID, f.VM) })
 	if i < 0 {
@@ -129,7 +132,7 @@ func (f Orphan) Agreed(now Orphan) string {
 	switch {
 	case now.Verb == "":
 		return "a person must look first: " + now.Person
-	case now.Verb != f.Verb || now.Path != f.Path || now.Relationship != f.Relationship || !slices.Equal(now.Points, f.Points) || !slices.Equal(now.Paths, f.Paths) || now.Entry != f.Entry:
+	case now.Verb != f.Verb || now.Path != f.Path || now.Relationship != f.Relationship || !slices.Equal(now.Points, f.Points) || !slices.Equal(now.Paths, f.Paths) || now.Entry != f.Entry || now.Group != f.Group:
 		return "it is not as it was when it was agreed to"
 	case now.Word != f.Word:
 		return fmt.Sprintf("it takes the word %q now", now.Word)

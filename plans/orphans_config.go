@@ -31,7 +31,7 @@ const (
 
 // policyKinds are the kinds that a policy may name: what can be taken back, or
 // holds nothing of a VM's own.
-var policyKinds = []OrphanKind{OrphanFiles, OrphanKept, OrphanTest, OrphanCheckpoint, OrphanEntry, OrphanReplicaEnded}
+var policyKinds = []OrphanKind{OrphanFiles, OrphanKept, OrphanTest, OrphanCheckpoint, OrphanEntry, OrphanReplicaEnded, OrphanRole}
 
 func policyKindWords() []string {
 	var all []string

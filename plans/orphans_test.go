@@ -25,6 +25,9 @@ type orphanWorld struct {
 	copies map[string][]string
 	scenes []string
 	n      int
+	// proves is true where every node of the cluster tells of it, beyond where one is in
+	// no configuration.
+	proves, beyond bool
 }
 
 func newOrphanWorld(seed uint64) *orphanWorld {
@@ -33,6 +36,7 @@ func newOrphanWorld(seed uint64) *orphanWorld {
 		name := fmt.Sprintf("H%d", i)
 		w.hosts = append(w.hosts, HostReading{Host: name, Names: []string{name, strings.ToLower(name) + ".corp.example"}, Read: true, At: w.now.Add(time.Duration(w.rand.IntN(600)-300) * time.Second)})
 	}
+	w.cluster()
 	for range 6 + w.rand.IntN(14) {
 		all := slices.Concat(orphanScenes, healthyScenes)
 		s := all[w.rand.IntN(len(all))]
@@ -40,6 +44,50 @@ func newOrphanWorld(seed uint64) *orphanWorld {
 		s.make(w)
 	}
 	return w
+}
+
+// cluster makes the first two hosts nodes of one, which may have a third node that
+// is in no configuration, or may be told of by one node only. There is always a host
+// that is no node.
+func (w *orphanWorld) cluster() {
+	nodes := []string{"H0", "h1"}
+	how := w.rand.IntN(4)
+	if how == 0 {
+		nodes = append(nodes, "ELSEWHERE")
+	}
+	for i := range 2 {
+		w.hosts[i].Cluster = &OrphanCluster{Name: "CL1", Nodes: nodes}
+	}
+	switch how {
+	case 1:
+		w.hosts[1].Cluster = nil
+	case 2:
+		w.hosts[1].Cluster = &OrphanCluster{Name: "CL2", Nodes: []string{"H1"}}
+	}
+	w.proves, w.beyond = how == 3, how == 0
+}
+
+// role is a group that the first host owns; the other node tells no more of it than
+// that it is there.
+func (w *orphanWorld) role(id, state string, failed ...string) *OrphanGroup {
+	g := OrphanGroup{ID: "group-" + id, Name: "O'Brien [a]*", Owner: "H0", State: state, VM: id, Store: `C:\ClusterStorage\Volume1`, Failed: failed}
+	if c := w.hosts[1].Cluster; c != nil && c.Name == "CL1" {
+		c.Groups = append(c.Groups, OrphanGroup{ID: g.ID, Name: g.Name, Owner: g.Owner, State: state, Files: -1})
+	}
+	c := w.hosts[0].Cluster
+	c.Groups = append(c.Groups, g)
+	return &c.Groups[len(c.Groups)-1]
+}
+
+const roleVM, roleConfiguration = "Virtual Machine", "Virtual Machine Configuration"
+
+// roleLeft is a group whose VM no node has.
+func (w *orphanWorld) roleLeft(id string) *OrphanGroup {
+	g := w.role(id, "Failed", [][]string{{roleVM}, {roleConfiguration}, {roleVM, roleConfiguration}}[w.rand.IntN(3)]...)
+	if w.proves {
+		w.orphan(&w.hosts[0], OrphanRole, id)
+	}
+	return g
 }
 
 func (w *orphanWorld) id() string {
@@ -104,6 +152,17 @@ type orphanScene struct {
 
 // orphanScenes leave something behind, each of one kind.
 var orphanScenes = []orphanScene{
+	{"role of a VM that is gone", func(w *orphanWorld) { w.roleLeft(w.id()) }},
+	{"role of a VM that is outside the cluster now", func(w *orphanWorld) {
+		id := w.id()
+		w.vm(&w.hosts[2], id, "Running", "None", "Disabled")
+		w.roleLeft(id)
+	}},
+	{"role of a VM whose disks stay", func(w *orphanWorld) {
+		id := w.id()
+		w.folder(&w.hosts[0], id, w.young(&w.hosts[0]))
+		w.roleLeft(id)
+	}},
 	{"primary gone", func(w *orphanWorld) {
 		id := w.id()
 		p, r, _ := w.three()
@@ -359,6 +418,39 @@ var healthyScenes = []orphanScene{
 		w.vm(r, id, "Off", "Replica", "Replicating", link(p, r, w.old(r)))
 		w.held[id] = "the run plan/both"
 	}},
+	{"role whose VM is at another node", func(w *orphanWorld) {
+		id := w.id()
+		w.vm(&w.hosts[1], id, "Running", "None", "Disabled")
+		w.role(id, "Failed", roleVM, roleConfiguration)
+	}},
+	{"role of a VM that is off", func(w *orphanWorld) {
+		id := w.id()
+		w.vm(&w.hosts[0], id, "Off", "None", "Disabled")
+		w.role(id, "PartialOnline").Files = -1
+	}},
+	{"role whose VM is there, and failed", func(w *orphanWorld) {
+		id := w.id()
+		w.vm(&w.hosts[0], id, "Off", "None", "Disabled")
+		w.role(id, "Failed", roleVM)
+	}},
+	{"role whose configuration is kept offline, with its disks", func(w *orphanWorld) {
+		id := w.id()
+		w.role(id, "Offline")
+		w.folder(&w.hosts[0], id, w.old(&w.hosts[0]))
+	}},
+	{"role of a replica whose volume is away", func(w *orphanWorld) {
+		id := w.id()
+		p, r := &w.hosts[2], &w.hosts[0]
+		w.vm(p, id, "Running", "Primary", "Error", link(p, r, w.old(p)))
+		w.role(id, "Failed", roleConfiguration).Files = -1
+	}},
+	{"role whose VM may be registered again", func(w *orphanWorld) { w.role(w.id(), "Failed", roleConfiguration).Files = 2 }},
+	{"role with a disk that others may use", func(w *orphanWorld) { w.role(w.id(), "Failed", roleVM).Others = []string{"Physical Disk"} }},
+	{"role of a VM that a run works on", func(w *orphanWorld) {
+		id := w.id()
+		w.role(id, "Failed", roleVM)
+		w.held[id] = "the run plan/both"
+	}},
 	{"a VM that does not tell", func(w *orphanWorld) {
 		p, r, _ := w.three()
 		w.vm(r, w.id(), "Off", "Replica", "Replicating", link(p, r, w.old(r))).Problems = []string{"Get-VMReplication: OperationFailed"}
@@ -368,6 +460,9 @@ var healthyScenes = []orphanScene{
 func (w *orphanWorld) look() OrphanLook {
 	return OrphanLook{Hosts: w.hosts, Held: w.held, Policy: OrphanPolicyOf(&Config{})}
 }
+
+// needEveryNode are kinds that rest on what is missing.
+var needEveryNode = []OrphanKind{OrphanPrimaryGone, OrphanReplicaGone, OrphanPrimaryEnded, OrphanReplicaEnded, OrphanPrepared, OrphanPending, OrphanFiles, OrphanKept, OrphanEntry, OrphanRole}
 
 // judge says what is wrong with a picture of this world.
 func (w *orphanWorld) judge(p OrphanPicture) (wrong []string) {
@@ -380,6 +475,9 @@ func (w *orphanWorld) judge(p OrphanPicture) (wrong []string) {
 		what := f.Host + " " + string(f.Kind) + " " + thing
 		if f.Verb != "" && !w.truth[what] {
 			wrong = append(wrong, "offered to clean, and nothing is left behind: "+what)
+		}
+		if w.beyond && f.Verb != "" && slices.Contains(needEveryNode, f.Kind) {
+			wrong = append(wrong, "offered, and a node that nobody asks may have it: "+what)
 		}
 		if ids[f.ID] {
 			wrong = append(wrong, "an id stands for two things: "+what)
@@ -432,7 +530,7 @@ func TestOrphanCorpus(t *testing.T) {
 		}
 		untold := slices.Contains(w.scenes, "a VM that does not tell") // it hides what may be its own
 		for what := range w.truth {
-			if !seen[what] && !(untold && strings.Contains(what, string(OrphanEntry))) {
+			if !seen[what] && !w.beyond && !(untold && strings.Contains(what, string(OrphanEntry))) {
 				t.Fatalf("seed %d, scenes %v: not found: %s\nnot offered: %+v", seed, w.scenes, what, all.Quiet)
 			}
 		}
@@ -452,7 +550,7 @@ func TestOrphanCorpus(t *testing.T) {
 	for _, s := range slices.Concat(orphanScenes, healthyScenes) {
 		require.Positive(t, met[s.name], "never played: %s", s.name)
 	}
-	for _, k := range []OrphanKind{OrphanPrimaryGone, OrphanReplicaGone, OrphanPrimaryEnded, OrphanReplicaEnded, OrphanTwoPrimaries, OrphanFormerReplica, OrphanProvider, OrphanTest, OrphanCheckpoint, OrphanPrepared, OrphanPending, OrphanFiles, OrphanKept, OrphanEntry} {
+	for _, k := range []OrphanKind{OrphanPrimaryGone, OrphanReplicaGone, OrphanPrimaryEnded, OrphanReplicaEnded, OrphanTwoPrimaries, OrphanFormerReplica, OrphanProvider, OrphanTest, OrphanCheckpoint, OrphanPrepared, OrphanPending, OrphanFiles, OrphanKept, OrphanEntry, OrphanRole} {
 		require.Positive(t, found[k], "never found: %s", k)
 	}
 }
@@ -464,4 +562,63 @@ func TestOrphansAreNotOfferedBlindly(t *testing.T) {
 	p := FindOrphans(look)
 	require.Empty(t, p.Findings)
 	require.True(t, slices.ContainsFunc(p.Quiet, func(q OrphanQuiet) bool { return strings.Contains(q.Why, "Temporal does not answer") }))
+}
+
+// A node that is in no configuration may have the VM, and one that is silent too.
+func TestARoleIsLeftOnlyWhereEveryNodeIsKnown(t *testing.T) {
+	gone := OrphanGroup{ID: "g", Name: "DB", Owner: "H0", State: "Failed", VM: "A", Store: `C:\ClusterStorage\Volume1`, Failed: []string{roleVM}}
+	look := func(change func(hosts []HostReading)) OrphanPicture {
+		hosts := []HostReading{}
+		for _, name := range []string{"H0", "H1", "H2"} {
+			hosts = append(hosts, HostReading{Host: name, Names: []string{name}, Read: true, At: time.Unix(1e9, 0)})
+		}
+		hosts[0].Cluster = &OrphanCluster{Name: "CL", Nodes: []string{"h0", "h1"}, Groups: []OrphanGroup{gone}}
+		hosts[1].Cluster = &OrphanCluster{Name: "cl", Nodes: []string{"h0", "h1"}}
+		change(hosts)
+		return FindOrphans(OrphanLook{Hosts: hosts, Policy: OrphanPolicyOf(&Config{Orphans: &OrphanPolicy{Clean: []OrphanKind{OrphanRole}}})})
+	}
+	all := look(func([]HostReading) {})
+	require.Len(t, all.Findings, 1)
+	f := all.Findings[0]
+	require.Equal(t, []any{OrphanRole, VerbRemoveRole, "g", true, WordOnlyCopy, false}, []any{f.Kind, f.Verb, f.Group, f.OnlyCopy, f.Word, f.Policy})
+	require.Equal(t, Duration(-1), f.Age)
+	other := f
+	other.Group = "made again"
+	require.NotEmpty(t, f.Agreed(other))
+	require.Empty(t, f.Agreed(f))
+	well := look(func(hosts []HostReading) {
+		hosts[0].VMs = []OrphanVM{{ID: "a", Name: "DB", Power: "Off", Mode: "None", State: "Disabled"}}
+		hosts[0].Cluster.Groups[0].Failed, hosts[0].Cluster.Groups[0].State = nil, "PartialOnline"
+	})
+	require.Empty(t, well.Findings)
+	require.Empty(t, well.Quiet, "a role that has its VM is nobody's business")
+	elsewhere := look(func(hosts []HostReading) {
+		hosts[2].Cluster = &OrphanCluster{Name: "OTHER", Nodes: []string{"h2"}}
+		hosts[2].VMs = []OrphanVM{{ID: "a", Name: "DB", Power: "Running", Mode: "None", State: "Disabled"}}
+	})
+	require.Len(t, elsewhere.Findings, 1)
+	require.True(t, elsewhere.Findings[0].Policy, "another copy was seen, and the policy names the kind")
+	silent := look(func(hosts []HostReading) {
+		hosts[0].Cluster, hosts[0].Problems = nil, []string{"Get-ClusterGroup: AccessDenied"}
+	})
+	require.Len(t, silent.Quiet, 1)
+	require.Contains(t, silent.Quiet[0].Why, "AccessDenied")
+	for want, change := range map[string]func([]HostReading){
+		"node h1 of CL is not in the configuration": func(hosts []HostReading) { hosts[1].Host, hosts[1].Names = "other", []string{"other"} },
+		"node h1 did not tell of CL":                func(hosts []HostReading) { hosts[1].Cluster = nil },
+		"H1 was not read":                           func(hosts []HostReading) { hosts[1] = HostReading{Host: "H1", Names: []string{"H1"}} },
+		"H2 was not read":                           func(hosts []HostReading) { hosts[2] = HostReading{Host: "H2", Names: []string{"H2"}} },
+		"its VM is at H1": func(hosts []HostReading) {
+			hosts[1].VMs = []OrphanVM{{ID: "a", Name: "DB", Power: "Running", Mode: "None", State: "Disabled"}}
+		},
+		"nothing of it has failed":                     func(hosts []HostReading) { hosts[0].Cluster.Groups[0].Failed = nil },
+		"its volume may be away":                       func(hosts []HostReading) { hosts[0].Cluster.Groups[0].Files = -1 },
+		"it holds what is not the VM's: Physical Disk": func(hosts []HostReading) { hosts[0].Cluster.Groups[0].Others = []string{"Physical Disk"} },
+		"a configuration of the VM":                    func(hosts []HostReading) { hosts[0].Cluster.Groups[0].Files = 1 },
+	} {
+		p := look(change)
+		require.Empty(t, p.Findings, want)
+		require.Len(t, p.Quiet, 1, want)
+		require.Contains(t, p.Quiet[0].Why, want)
+	}
 }

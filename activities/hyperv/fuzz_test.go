@@ -131,6 +131,9 @@ func FuzzDecodeOrphans(f *testing.F) {
 	vm := `{"vm":"` + vmA + `","name":"DB","power":"Off","mode":"Replica","state":"Replicating","created":"2026-03-01T02:03:04Z","uptimeSec":0,"relations":[{"relationship":"Simple","primaryServer":"a","replicaServer":"b","currentReplicaServer":"b","allowedPrimary":"","lastReplication":null,"testVM":null}],"disks":[{"path":"D:\\x.vhdx","bytes":1}],"backups":[{"id":"` + vmB + `","created":"2026-03-01T02:03:04Z"}],"provider":"","problems":[]}`
 	f.Add([]byte(`{"utc":"2026-03-01T02:03:04Z","name":"HV","fqdn":"hv.example","vms":[` + vm + `],"entries":[{"primary":"a","storage":"D:\\R","trustGroup":"t"}],"folders":[{"path":"D:\\R\\x","kept":true,"files":1,"bytes":2,"modified":"2026-03-01T02:03:04Z"}],"problems":[]}`))
 	f.Add([]byte(`{"utc":"2026-03-01T02:03:04Z","name":"HV","fqdn":"","vms":[],"entries":[],"folders":null,"problems":[]}`))
+	group := `{"id":"g1","name":"DB","owner":"HV","state":"Failed","vm":"` + vmA + `","failed":["Virtual Machine"],"others":[],"store":"C:\\ClusterStorage\\Volume1","files":0}`
+	f.Add([]byte(`{"utc":"2026-03-01T02:03:04Z","name":"HV","fqdn":"","vms":[],"entries":[],"folders":[],"cluster":{"name":"CL","nodes":["HV","HW"],"groups":[` + group + `]},"problems":[]}`))
+	f.Add([]byte(`{"utc":"2026-03-01T02:03:04Z","name":"HV","fqdn":"","vms":[],"entries":[],"folders":[],"cluster":{"name":"CL","nodes":[],"groups":null},"problems":[]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		o, err := decodeOrphans(data)
 		if err != nil {
@@ -148,8 +151,20 @@ func FuzzDecodeOrphans(f *testing.F) {
 				t.Fatalf("believed: %+v", f)
 			}
 		}
-		if o.UTC.IsZero() || o.Name == "" {
+		if o.UTC.IsZero() || o.Name == "" || o.Cluster != nil && (o.Cluster.Name == "" || len(o.Cluster.Nodes) == 0) {
 			t.Fatalf("believed: %+v", o)
 		}
+		for i := range groupsOf(o) {
+			if g := o.Cluster.Groups[i]; g.ID == "" || g.Owner == "" || g.State == "" || g.Failed == nil || g.Others == nil || g.Files < -1 || g.VM != "" && len(g.VM) != len(vmA) {
+				t.Fatalf("believed: %+v", g)
+			}
+		}
 	})
+}
+
+func groupsOf(o Orphans) []ClusterGroup {
+	if o.Cluster == nil {
+		return nil
+	}
+	return o.Cluster.Groups
 }

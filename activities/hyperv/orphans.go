@@ -19,6 +19,8 @@ type Orphans struct {
 	VMs     []OrphanVM      `json:"vms"`
 	Entries []EntryFacts    `json:"entries"`
 	Folders []ReplicaFolder `json:"folders"`
+	// Cluster is nil on a host that is a node of none, or does not tell.
+	Cluster *Cluster `json:"cluster"`
 	// Problems name the parts that could not be told, as "<cmdlet>: <error id>".
 	Problems []string `json:"problems"`
 }
@@ -92,6 +94,37 @@ type ReplicaFolder struct {
 	Modified time.Time `json:"modified"`
 }
 
+// Cluster is a failover cluster with its groups for VMs.
+//
+// Microsoft: FailoverClusters module, Get-ClusterNode, Get-ClusterGroup.
+type Cluster struct {
+	Name   string         `json:"name"`
+	Nodes  []string       `json:"nodes"`
+	Groups []ClusterGroup `json:"groups"`
+}
+
+// ClusterGroup is a group of type VirtualMachine. VM, Failed, Others, Store and Files
+// are told of one that the asked node owns and that is not online, and empty (-1
+// files) else.
+//
+// Microsoft: FailoverClusters module, Get-ClusterGroup, Get-ClusterResource; failover
+// cluster APIs, private properties VmID and VmStoreRootPath.
+type ClusterGroup struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Owner string `json:"owner"`
+	State string `json:"state"` // of ClusterGroupState
+	VM    string `json:"vm"`
+	// Failed are the types of the VM's resources that have failed, Others those of the
+	// resources that are not the VM's, such as disks.
+	Failed []string `json:"failed"`
+	Others []string `json:"others"`
+	// Store is where the VM's configuration was, Files how many files of it are there;
+	// -1: not known.
+	Store string `json:"store"`
+	Files int    `json:"files"`
+}
+
 // VMID is the one form of a VM's GUID; an error says that a text is none.
 func VMID(text string) (string, error) { return guid(text) }
 
@@ -101,7 +134,7 @@ const orphansTimeout = 3 * time.Minute
 // Orphans asks for all that replication may leave behind.
 //
 // Microsoft: Hyper-V module, Get-VM, Get-VMReplication, Get-VMHardDiskDrive,
-// Get-VMSnapshot; Get-ChildItem; Msvm_ReplicationSettingData.
+// Get-VMSnapshot; Get-ChildItem; Msvm_ReplicationSettingData; FailoverClusters module.
 func (h *Host) Orphans(ctx context.Context) (o Orphans, err error) {
 	a, err := h.runner.Run(ctx, Call{Function: "Get-LifeboatOrphans", Args: none{}, Lane: ActLane, Timeout: orphansTimeout})
 	if err != nil {
@@ -141,7 +174,36 @@ func decodeOrphans(data []byte) (Orphans, error) {
 		}
 		o.Folders[i].Modified = f.Modified.UTC()
 	}
+	if err := settleCluster(o.Cluster); err != nil {
+		return Orphans{}, fmt.Errorf("cluster: %w", err)
+	}
 	return o, nil
+}
+
+func settleCluster(c *Cluster) error {
+	if c == nil {
+		return nil
+	}
+	if c.Name == "" || len(c.Nodes) == 0 || c.Groups == nil {
+		return errors.New("name, nodes or groups is missing")
+	}
+	seen := map[string]bool{}
+	for i := range c.Groups {
+		g := &c.Groups[i]
+		if g.ID == "" || g.Name == "" || g.Owner == "" || g.State == "" || g.Failed == nil || g.Others == nil || g.Files < -1 || seen[g.ID] {
+			return fmt.Errorf("groups[%d]: something is missing, or it comes twice", i)
+		}
+		seen[g.ID] = true
+		if g.VM == "" {
+			continue
+		}
+		id, err := guid(g.VM)
+		if err != nil {
+			return fmt.Errorf("groups[%d]: %w", i, err)
+		}
+		g.VM = id
+	}
+	return nil
 }
 
 func settleOrphan(vm *OrphanVM) error {
@@ -258,6 +320,23 @@ func (h *Host) DeleteFiles(ctx context.Context, path string) (ActResult, error) 
 		Path string `json:"Path"`
 	}{path}
 	return h.change(ctx, "delete-files", "", Call{Function: "Remove-LifeboatFiles", Args: args, Timeout: longTimeout})
+}
+
+// RemoveClusterGroup removes the group, named by its id, that a cluster has for a VM,
+// with its resources, unless it is not as it was: a VM that is there, or files of its
+// configuration, refuse it.
+//
+// Microsoft: FailoverClusters module, Remove-ClusterGroup.
+func (h *Host) RemoveClusterGroup(ctx context.Context, id, group string) (ActResult, error) {
+	id, err := guid(id)
+	if err != nil {
+		return ActResult{}, err
+	}
+	args := struct {
+		VM    string `json:"VM"`
+		Group string `json:"Group"`
+	}{id, group}
+	return h.change(ctx, "remove-cluster-group", id, Call{Function: "Remove-LifeboatClusterGroup", Args: args, Timeout: actTimeout})
 }
 
 // change runs a function that leaves no VM to read back; what is so afterwards is

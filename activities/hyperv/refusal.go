@@ -94,6 +94,7 @@ var kinds = map[string]error{
 	"LifeboatPlaceTaken":       ErrBusy,
 	"LifeboatNotInQuarantine":  ErrInvalid,
 	"LifeboatNotATestVM":       ErrNotApplicable,
+	"LifeboatGroupChanged":     ErrWrongState,
 	"LifeboatVMNotFound":       ErrNotFound,
 	"LifeboatWMIRefused":       ErrWrongState,
 	"LifeboatNameTaken":        ErrInvalid,
@@ -143,6 +144,7 @@ var codeHints = map[string]string{
 	"LifeboatRelationNotFound": "the VM has no such replication on this host: nothing was changed",
 	"LifeboatRelationMoved":    "that replication has changed since it was looked at: nothing was changed",
 	"LifeboatDiskNotFound":     "a disk is gone or has moved since it was looked at: nothing was changed",
+	"LifeboatGroupChanged":     "the group, its VM or its owner is not as it was when it was looked at: nothing was changed",
 	"LifeboatNameTaken":        "a VM of that name is there: self-test again, it takes another name",
 	"LifeboatEntryDiffers":     "use the trust group of the entry that is there, or remove the entry first",
 }

@@ -92,7 +92,7 @@ func showOrphans(t terminal, p plans.OrphanPicture) {
 		t.say("")
 		t.wrapped(f.ID+"  ", 12, orphanLine(f))
 		if f.OnlyCopy {
-			t.wrapped("", 12, "ONLY COPY of it that was seen")
+			t.wrapped("", 12, onlyCopy(f))
 		}
 		if f.Verb == "" {
 			t.wrapped("", 12, "A person first: "+plain(f.Person))
@@ -132,6 +132,14 @@ func orphanLine(f *plans.Orphan) string {
 		text += ", for " + orphanAge(f.Age.D())
 	}
 	return text
+}
+
+// onlyCopy says what was seen of a VM beside a finding.
+func onlyCopy(f *plans.Orphan) string {
+	if f.Kind == plans.OrphanRole {
+		return "NO COPY of its VM was seen on any host"
+	}
+	return "this is the ONLY COPY of it that was seen on any host"
 }
 
 func orphanAge(d time.Duration) string {
@@ -202,7 +210,7 @@ func tellOrphan(t terminal, f *plans.Orphan) {
 		t.wrapped(head, 10, plain(e))
 	}
 	if f.OnlyCopy {
-		t.wrapped("  copies  ", 10, "this is the ONLY COPY of it that was seen on any host")
+		t.wrapped("  copies  ", 10, onlyCopy(f))
 	}
 	t.wrapped("  risk    ", 10, plain(f.Risk))
 	if f.Verb == "" {

@@ -40,10 +40,14 @@ type servedCmdlet struct {
 	params  []string
 }
 
-// Lookup finds a cmdlet by its name, whatever its case.
+// Lookup finds a cmdlet by its name, whatever its case. Those for clusters are not
+// on every host.
 func (c *Commands) Lookup(name string) (*powershell.CommandInfo, bool) {
 	info, ok := c.doc.infos[strings.ToLower(name)]
-	return info, ok
+	if !ok || ofCluster(info.Name) && !c.host.HasClusterModule() {
+		return nil, false
+	}
+	return info, true
 }
 
 // Invoke runs one bound call. Where several VMs are named each is tried in

@@ -146,6 +146,8 @@ func (c *contract) parameter(p paramDoc) powershell.Parameter {
 func (c *contract) class(cmdlet string) string {
 	bare := strings.ReplaceAll(cmdlet, "-", "")
 	switch {
+	case ofCluster(cmdlet):
+		return clusterClass(cmdlet)
 	case strings.Contains(cmdlet, "-Cim"):
 		return "Microsoft.Management.Infrastructure.CimCmdlets." + bare + "Command"
 	case strings.HasSuffix(cmdlet, "Item"):

@@ -132,6 +132,7 @@ func compact(t *testing.T, full *fullDoc) *contract {
 		Source: []string{
 			"github.com/MicrosoftDocs/windows-powershell-docs, docset/winserver2025-ps/Hyper-V (CC-BY-4.0, code MIT)",
 			"github.com/dsccommunity/HyperVDsc, tests/Unit/Stubs/Hyper-V.stubs.psm1 (MIT)",
+			"github.com/dsccommunity/FailoverClusterDsc, tests/Unit/Stubs/FailoverClusters.stubs.psm1 (MIT)",
 		},
 		Cmdlets: map[string]cmdletDoc{}, Enums: map[string][]enumWord{}, Classes: map[string]classDoc{},
 	}

@@ -78,7 +78,7 @@ func table(out *strings.Builder, name string, types []string) {
 }
 
 // engineTypes are the types of the contract that every PowerShell has.
-var engineTypes = []string{"byte", "string", "int", "int16", "long", "version", "uint32", "uint64", "bool", "guid", "datetime", "timespan", "switch", "pscredential", "psobject", "hashtable"}
+var engineTypes = []string{"byte", "string", "int", "int16", "long", "version", "uint32", "uint64", "bool", "guid", "datetime", "timespan", "switch", "pscredential", "psobject", "hashtable", "System.Collections.Specialized.StringCollection"}
 
 // opaque are the types of which the module needs no more than the name.
 func (c *contract) opaque() []string {

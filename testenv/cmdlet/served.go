@@ -66,6 +66,12 @@ func init() {
 		"Move-Item":   {run: moveItem, changes: true, params: []string{"LiteralPath", "Destination", "Force"}},
 		"Remove-Item": {run: removeItem, changes: true, params: []string{"LiteralPath", "Recurse", "Force"}},
 
+		"Get-ClusterNode":      {run: getClusterNode},
+		"Get-ClusterGroup":     {run: getClusterGroup},
+		"Get-ClusterResource":  {run: getClusterResource},
+		"Get-ClusterParameter": {run: getClusterParameter, params: []string{"InputObject"}},
+		"Remove-ClusterGroup":  {run: removeClusterGroup, changes: true, params: []string{"VMId", "RemoveResources", "Force"}},
+
 		"Invoke-CimMethod":  {run: invokeMethod, changes: true, params: []string{"InputObject", "MethodName", "Arguments"}},
 		"Remove-VMSnapshot": {run: removeSnapshot, changes: true, params: []string{"VMSnapshot"}},
 

@@ -171,8 +171,13 @@ func (s *Server) vm(w http.ResponseWriter, r *http.Request) {
 			return h.MoveVM(ctx, by, id, r.URL.Query().Get("to"))
 		}
 	}
+	if r.PathValue("act") == "part-role" {
+		act = func(ctx context.Context, by hypervisor.Caller, id string) error {
+			return h.PartRole(ctx, by, id, r.URL.Query().Get("to"))
+		}
+	}
 	if act == nil {
-		refuse(w, http.StatusNotFound, "a copy can start, stop, shut-down, turn-off, save, prepare, start-failover, start-test, stop-failover, complete, reverse, as-replica, suspend, resume, resync, stop-replication, start-initial, stop-initial, remove-replication, remove-extended, continue, remove-vm, fail-apply, hold-apply, release-apply, lose-tracking, add-disk, take-checkpoint, upgrade-version, hand-over, fail-provider, leave-backup, lose-test and move, not %q", r.PathValue("act"))
+		refuse(w, http.StatusNotFound, "a copy can start, stop, shut-down, turn-off, save, prepare, start-failover, start-test, stop-failover, complete, reverse, as-replica, suspend, resume, resync, stop-replication, start-initial, stop-initial, remove-replication, remove-extended, continue, remove-vm, fail-apply, hold-apply, release-apply, lose-tracking, add-disk, take-checkpoint, upgrade-version, hand-over, fail-provider, leave-backup, lose-test, make-role, fail-role, offline-role, disk-role, part-role and move, not %q", r.PathValue("act"))
 		return
 	}
 	err := act(context.WithoutCancel(r.Context()), hypervisor.Caller{By: "control"}, id)
@@ -227,6 +232,7 @@ func colleague(h *hypervisor.Host, act, point string) colleagueAct {
 			return h.ContinueExtended(ctx, by, id, false)
 		},
 		"remove-vm": h.RemoveVM, "hand-over": h.HandOver, "fail-provider": h.FailProvider, "leave-backup": h.LeaveBackup, "lose-test": h.LoseTest,
+		"make-role": h.MakeRole, "fail-role": h.FailRole, "offline-role": h.OfflineRole, "disk-role": h.DiskRole,
 		"add-disk": h.AddDisk, "take-checkpoint": h.TakeCheckpoint, "upgrade-version": h.UpgradeVersion,
 	}[act]
 }

@@ -25,6 +25,7 @@ func start(t *testing.T) *client {
 		t.Fatal(err)
 	}
 	env.VMs[0].Replicate.Points = 3
+	env.Hosts[1].Cluster = "CL-B"
 	farm, err := hypervisor.New(env, hypervisor.Options{Seed: 3, Speed: 600})
 	if err != nil {
 		t.Fatal(err)
@@ -149,5 +150,23 @@ func TestColleagueBreaksAndMendsReplication(t *testing.T) {
 func TestControlStaysOnLoopback(t *testing.T) {
 	if _, err := control.Start(nil, "0.0.0.0:0"); err == nil || !strings.Contains(err.Error(), "loopback") {
 		t.Errorf("it listens to everybody: %v", err)
+	}
+}
+
+func TestRoles(t *testing.T) {
+	c := start(t)
+	id := c.farm.VMID(0)
+	for _, act := range []string{"make-role", "fail-role", "disk-role"} {
+		c.post("/vms/"+id+"@HV-B/"+act, http.StatusOK)
+	}
+	for _, act := range []string{"@HV-A/make-role", "@HV-B/make-role", "@HV-B/part-role?to=HV-A"} {
+		c.post("/vms/"+id+act, http.StatusConflict)
+	}
+	if view, _ := c.farm.Host("HV-B").Cluster(); len(view.Roles) != 1 || view.Roles[0].State != "Failed" || len(view.Roles[0].Resources) != 3 {
+		t.Errorf("the cluster is %+v", view)
+	}
+	c.post("/vms/"+id+"@HV-B/offline-role", http.StatusOK)
+	if view, _ := c.farm.Host("HV-B").Cluster(); view.Roles[0].State != "Offline" {
+		t.Errorf("the role is %+v", view.Roles[0])
 	}
 }

@@ -91,6 +91,10 @@ type Host struct {
 	Guardian  Guardian      `yaml:"guardian,omitempty"`
 	// BitLocker are the volumes it encrypts; none: the feature is not installed.
 	BitLocker []BitLocker `yaml:"bitlocker,omitempty"`
+	// Cluster names the failover cluster that it is a node of. ClusterTools is true
+	// for a host that has the cmdlets for clusters and is a node of none.
+	Cluster      string `yaml:"cluster,omitempty"`
+	ClusterTools bool   `yaml:"cluster_tools,omitempty"`
 }
 
 // Replica is the host's replica server and its certificate.
@@ -141,6 +145,9 @@ type VM struct {
 	// VTPM is true for a VM with a virtual TPM: it starts only where its guardian's
 	// key is. Its guardian is that of the host where it runs at first.
 	VTPM bool `yaml:"vtpm,omitempty"`
+	// Clustered is true for a VM whose copies are roles where a host is the node of a
+	// cluster.
+	Clustered bool `yaml:"clustered,omitempty"`
 	// Replicate is how it is protected; nil means not at all.
 	Replicate *Replicate `yaml:"replicate,omitempty"`
 	Note      string     `yaml:"note,omitempty"`

@@ -268,7 +268,7 @@ func (c *copyState) snapshot() VM {
 	vm := VM{
 		ID: c.id, Name: c.name, Power: c.power, Mode: c.mode, State: c.state, Health: c.health(), Heartbeat: c.heartbeat(),
 		Status: "Operating normally", AutoStart: c.autoStart, AutoStop: "Save", Version: c.configVersion(), Generation: c.generationOf(), Notes: c.notes,
-		MemoryStartup: c.memory, Processors: 2, Created: c.created, Disks: append([]Disk(nil), c.disks...), ConfigurationDir: `D:\VMs`,
+		MemoryStartup: c.memory, Processors: 2, Created: c.created, Disks: append([]Disk(nil), c.disks...), ConfigurationDir: configurations,
 		VTPM: c.env.VTPM, Guardian: f.guardianOf(c.env),
 	}
 	if c.power != off {

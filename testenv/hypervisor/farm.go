@@ -50,6 +50,7 @@ type Farm struct {
 	skipped atomic.Int64
 
 	witnesses []*witness
+	roles     []*clusterRole
 	faults    []*Fault
 	nextID    int
 	media     map[string]medium // exports of first copies, by the name of their folder
@@ -94,6 +95,7 @@ func New(env *environment.Environment, o Options) (*Farm, error) {
 	}
 	f.mu.Lock()
 	for _, h := range f.hosts {
+		h.firstRoles()
 		for _, c := range h.copies {
 			if c.power == running {
 				f.guestUp(c)

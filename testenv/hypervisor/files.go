@@ -18,6 +18,10 @@ type File struct {
 // Name is the last part of the path.
 func (f File) Name() string { return f.Path[strings.LastIndexByte(f.Path, '\\')+1:] }
 
+// configurations is where a host keeps the configurations of its VMs. Those of the
+// nodes of a cluster are files; nobody looks for any other.
+const configurations = `D:\VMs`
+
 // replicaFolder is where a replica server keeps the disks of a VM.
 //
 // Microsoft: "Improvements in recovery history" (virtualization blog, 2014).
@@ -46,7 +50,7 @@ func (h *Host) tree() map[string]File {
 			all[strings.ToLower(p)] = File{Path: p, Folder: true, Modified: h.farm.epoch}
 		}
 	}
-	put(File{Path: `D:\VMs`, Folder: true, Modified: h.farm.epoch})
+	put(File{Path: configurations, Folder: true, Modified: h.farm.epoch})
 	for _, storage := range h.storages() {
 		put(File{Path: parent(replicaFolder(storage, "x")), Folder: true, Modified: h.farm.epoch})
 	}
@@ -54,6 +58,9 @@ func (h *Host) tree() map[string]File {
 		put(f)
 	}
 	for _, c := range h.copies {
+		if h.env.Cluster != "" {
+			put(configurationOf(c))
+		}
 		for _, d := range c.disks {
 			put(File{Path: d.Path, Size: d.UsedBytes, Modified: h.farm.Now()})
 		}

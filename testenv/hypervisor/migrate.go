@@ -26,6 +26,7 @@ func (h *Host) MoveVM(_ context.Context, by Caller, id, to string) error {
 			o.partner = target
 		}
 		h.farm.leadTo(h, target, c.id)
+		h.farm.roleFollows(h, target, c.id)
 		h.drop(c)
 		c.host = target
 		target.add(c)

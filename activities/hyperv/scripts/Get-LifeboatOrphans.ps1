@@ -1,13 +1,14 @@
 # All that replication may leave behind on a host, in one answer: every VM with how
 # it replicates, by which provider, its disks and the checkpoints that backups
-# left; from whom the host takes replication; and the folders below the places
-# where replicas are kept, in quarantine too. Each part is asked for alone: one
+# left; from whom the host takes replication; the folders below the places where
+# replicas are kept, in quarantine too; and the groups of its failover cluster, null
+# on a host that is no node or does not know the cmdlets. Each part is asked for alone: one
 # that cannot be told does not hide the others and is named in problems as
 # <cmdlet>: <error id>. Rows are joined by VM id, never by name.
 # Microsoft: Hyper-V module, Get-VM, Get-VMHost, Get-VMReplication,
 # Get-VMHardDiskDrive, Get-VMSnapshot, Get-VMReplicationServer; CimCmdlets,
 # Get-CimInstance (Win32_OperatingSystem, Msvm_ReplicationSettingData);
-# Microsoft.PowerShell.Management, Get-ChildItem.
+# Microsoft.PowerShell.Management, Get-ChildItem; what Find-LifeboatCluster asks.
 function Get-LifeboatOrphans {
     param()
     $clock = Get-CimInstance -ClassName Win32_OperatingSystem -ErrorAction Stop
@@ -115,6 +116,15 @@ function Get-LifeboatOrphans {
     } catch {
         $problems = @($problems) + @("Get-CimInstance: $($_.FullyQualifiedErrorId)")
     }
+    $cluster = $null
+    try {
+        $cluster = Find-LifeboatCluster -Node "$($machine.Name)" -Machines $machines
+    } catch {
+        $id = "$($_.FullyQualifiedErrorId)"
+        if ($id -ne 'CommandNotFoundException' -and $id -notlike 'ClusterEndpointNotRegistered,*') {
+            $problems = @($problems) + @("Get-ClusterGroup: $id")
+        }
+    }
     [ordered]@{
         utc      = $clock.LocalDateTime.ToUniversalTime().ToString('o')
         name     = "$($machine.Name)"
@@ -138,6 +148,7 @@ function Get-LifeboatOrphans {
         })
         entries  = $server['entries']
         folders  = $folders
+        cluster  = $cluster
         problems = $problems
     }
 }
