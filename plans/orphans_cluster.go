@@ -8,10 +8,11 @@ import (
 
 // roles is for the groups that a node owns and that are not wholly online. Absence of
 // the VM counts only where every node of the cluster is a host of the configuration
-// that was read and told of the same cluster: the VM may be on any of them. A VM is also on no host while the cluster
-// keeps its configuration offline, or has lost the volume where it lies: then
-// nothing has failed, or its store cannot be read, or holds its configuration still.
-// A copy on a host outside the cluster is another copy, for which this group is not.
+// that was read and told of the same cluster: the VM may be on any of them. A VM is
+// also on no host while the cluster keeps its configuration offline, or has lost the
+// volume where it lies: then nothing has failed, or its store cannot be read, or holds
+// its configuration still. A copy on a host outside the cluster is another copy, for
+// which this group is not.
 //
 // Microsoft: Get-ClusterGroup, Remove-ClusterGroup; failover cluster APIs, resource
 // types "Virtual Machine" and "Virtual Machine Configuration".
