@@ -35,7 +35,8 @@ type (
 		CSS                template.CSS
 		Title, What, Class string
 		Lab                string
-		Key                string
+		Key, File          string
+		Withheld           string // how many VMs of others a tenant's copy leaves out
 		Figures            []figure
 		Needed, Other      []plans.EvidenceField
 		Findings           []plans.EvidenceFinding
@@ -87,10 +88,13 @@ var blocks = []struct{ key, title string }{
 func viewOf(e plans.Evidence, key PublicKey) pageView {
 	v := pageView{
 		E: e, CSS: template.CSS(pageCSS), Title: e.Number + " " + e.Plan, What: kindWords(e.Operation), Class: classOf(e.Outcome),
-		Key: key.String(), Figures: figures(e), Findings: e.Findings, Charts: charts(e), Before: e.Before,
+		Key: key.String(), File: baseName(e) + ".html", Figures: figures(e), Findings: e.Findings, Charts: charts(e), Before: e.Before,
 	}
 	if e.Simulated {
 		v.Lab = fmt.Sprintf("The hosts were simulated (a lab, %gx): this shows how the plan runs, and is no evidence about real machines. Durations are those of the simulated hosts.", e.Speed)
+	}
+	if n := e.Withheld; n > 0 {
+		v.Withheld = fmt.Sprintf("%d VM%s", n, map[bool]string{false: "s"}[n == 1])
 	}
 	v.Legend = legendOf(v.Charts)
 	v.Needed, v.Other = e.Missing()
