@@ -215,8 +215,10 @@ func (d *drills) missed(cfg *Configuration, drill plans.ScheduledDrill, is contr
 		return err
 	}
 	r := plans.UnbegunDrill(in, []plans.Finding{*f}, now, d.version, cfg.Lab != nil)
-	if err := d.journal.SaveReport(r); err != nil {
+	// People first: with the report it counts as dealt with, and who was killed in
+	// between says it again, which the journal keeps once.
+	if err := d.tell(activities.NotifyIn{Run: in.RunID, Plan: in.Plan, Text: plans.DrillWords(drill.Name, at, r.Status.Summary)}); err != nil {
 		return err
 	}
-	return d.tell(activities.NotifyIn{Run: in.RunID, Plan: in.Plan, Text: plans.DrillWords(drill.Name, at, r.Status.Summary)})
+	return d.journal.SaveReport(r)
 }

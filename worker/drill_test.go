@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"path/filepath"
@@ -138,6 +139,24 @@ func calendarAfter(t *testing.T, d *drillDesk, after time.Time) []time.Time {
 	calendar, err := plans.CalendarOf(d.now().Drills[0])
 	require.NoError(t, err)
 	return calendar.Next(after, writtenOut)
+}
+
+// Killed between telling people and the report, or where nobody could be told: the
+// next look says it again, and the journal has it once.
+func TestAMissedDrillIsToldWhateverHappensInBetween(t *testing.T) {
+	d := newDrillDesk(t, `  - {name: weekly, plan: all, cron: "0 6 * * SUN"}`)
+	tell, due := d.tell, time.Date(2026, 3, 1, 6, 0, 0, 0, time.UTC)
+	d.tell = func(activities.NotifyIn) error { return errors.New("killed") }
+	missed := func() error {
+		return d.missed(d.now(), d.now().Drills[0], control.DrillSchedule{}, due, due.Add(time.Hour))
+	}
+	require.Error(t, missed())
+	require.Empty(t, d.reports(), "with a report it counts as told")
+	d.tell = tell
+	require.NoError(t, missed())
+	require.NoError(t, missed())
+	require.Len(t, d.told, 1)
+	require.Len(t, d.reports(), 1)
 }
 
 // Temporal begins a drill at the moment that was written out, and the drill knows
