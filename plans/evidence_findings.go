@@ -143,7 +143,8 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// amend adds a person's finding, or says more about one that is there.
+// amend adds a person's finding, or says more about one that is there: who said what
+// when stands beside it. A severity is only ever raised.
 func (m *evidenceMaker) amend(e RecordEntry, edit ReportEdit) {
 	at := slices.IndexFunc(m.out.Findings, func(f EvidenceFinding) bool { return f.Key == edit.About })
 	if edit.About == "" || at < 0 {
@@ -152,12 +153,21 @@ func (m *evidenceMaker) amend(e RecordEntry, edit ReportEdit) {
 			Text: edit.Text, By: edit.By, At: e.At, State: "open",
 		})
 		at = len(m.out.Findings) - 1
-	} else if edit.Text != "" || edit.File != "" {
-		m.out.Findings[at].Remarks = append(m.out.Findings[at].Remarks, Remark{By: edit.By, At: e.At, Text: edit.Text, File: edit.File, Hash: edit.Hash})
+	} else {
+		m.out.Findings[at].Remarks = append(m.out.Findings[at].Remarks, Remark{By: edit.By, At: e.At, Text: edit.said(), File: edit.File, Hash: edit.Hash})
 	}
 	f := &m.out.Findings[at]
-	f.Severity, f.Owner, f.Action = cmp.Or(edit.Severity, f.Severity), cmp.Or(edit.Owner, f.Owner), cmp.Or(edit.Action, f.Action)
+	f.Owner, f.Action = cmp.Or(edit.Owner, f.Owner), cmp.Or(edit.Action, f.Action)
 	f.Due, f.State = cmp.Or(edit.Due, f.Due), cmp.Or(edit.State, f.State)
+	if !lowers(edit.Severity, f.Severity) {
+		f.Severity = cmp.Or(edit.Severity, f.Severity)
+	}
+}
+
+// lowers is true for a severity that makes less of a finding: what was found would
+// no longer be counted.
+func lowers(to, from string) bool {
+	return to != "" && slices.Index(findingSeverities, to) > slices.Index(findingSeverities, from)
 }
 
 // outcome is the verdict for a reader. A drill passes when every VM came up, no

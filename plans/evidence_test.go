@@ -207,6 +207,39 @@ func TestFindingsAreProposedAndOwned(t *testing.T) {
 	}
 }
 
+// A finding that counts cannot be edited into one that does not: neither what was
+// measured nor what an auditor wrote. What was wanted stands beside it.
+func TestAnEditMakesLessOfNoFinding(t *testing.T) {
+	rec := drillRecord()
+	rec.Report.Status.Findings = []Finding{{Severity: Warning, Code: "clock-skew", Host: "HV-B", Text: "its clock is off"}}
+	rec.say(ReportEdit{By: "Auditor", Field: EditFinding, Text: "no second person was there", Severity: SeverityMajor})
+	before := MakeEvidence(rec)
+	for _, f := range before.Findings {
+		lower := ReportEdit{By: "Dana", Field: EditFinding, About: f.Key, Severity: SeverityObservation, Text: "known"}
+		if err := CheckEdit(before, lower); err == nil || !strings.Contains(err.Error(), "only raised") {
+			t.Errorf("%s: %v", f.Key, err)
+		}
+		rec.say(lower) // of a journal that took it
+	}
+	e := MakeEvidence(rec)
+	if e.Outcome != before.Outcome || e.Outcome != "PASSED WITH 2 FINDINGS" {
+		t.Errorf("%s, before %s", e.Outcome, before.Outcome)
+	}
+	for i, f := range e.Findings {
+		if f.Severity != before.Findings[i].Severity || len(f.Remarks) != 1 || f.Remarks[0].Text != "known; severity observation" || f.Remarks[0].By != "Dana" {
+			t.Errorf("%+v", f)
+		}
+	}
+	higher := ReportEdit{By: "Auditor", Field: EditFinding, About: e.Findings[0].Key, Severity: SeverityMajor, Owner: "MSP"}
+	if err := CheckEdit(e, higher); err != nil {
+		t.Error(err)
+	}
+	rec.say(higher)
+	if f := MakeEvidence(rec).Findings[0]; f.Severity != SeverityMajor || f.Remarks[1].Text != "severity major; owner MSP" {
+		t.Errorf("%+v", f)
+	}
+}
+
 func TestOrderAsPlannedAndAsRun(t *testing.T) {
 	rec := drillRecord()
 	for _, st := range MakeEvidence(rec).Stages {
