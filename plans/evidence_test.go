@@ -335,6 +335,71 @@ func TestATenantsCopyNamesNothingOfOthers(t *testing.T) {
 	}
 }
 
+// The names of the plan, of its run and of people who stood for all are about more
+// than one tenant; a stage takes what the tenant's own VMs took.
+func TestATenantsCopyIsAboutTheTenantAlone(t *testing.T) {
+	rec, _ := tenantRecord(rand.New(rand.NewPCG(1, 1)))
+	s, in := &rec.Report.Status, &rec.Report.Input
+	in.Plan, s.Plan, s.RunID, s.StartedBy = "AcmeCobaltLoss", "AcmeCobaltLoss", "AcmeCobaltLoss-1", "P. Otherman"
+	for _, field := range []string{EditLead, EditReviewed, EditAcknowledged} {
+		rec.say(ReportEdit{By: "P. Otherman", Field: field, Text: "Q. Elsewhere"})
+	}
+	// The other's VM stands in the same stage, and takes longer.
+	in.Steps[0].VMs = append(in.Steps[0].VMs, in.Steps[2].VMs[0])
+	in.Steps = in.Steps[:2]
+	e := MakeEvidence(rec)
+	copied, err := e.ForTenant("acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := json.Marshal(copied)
+	for _, name := range []string{"AcmeCobaltLoss", "Otherman", "Elsewhere"} {
+		if strings.Contains(string(text), name) {
+			t.Errorf("%s is in the copy:\n%s", name, text)
+		}
+	}
+	if st := copied.Stages[0]; e.Stages[0].RTO.Measured != Duration(9*time.Minute) || st.RTO.Measured != Duration(4*time.Minute) || !st.RTO.Known || st.Began != Duration(time.Minute) {
+		t.Errorf("%+v, of all %+v", st, e.Stages[0])
+	}
+	if f, _ := copied.Field("identity.number"); f.Text != copied.Number {
+		t.Error(f.Text)
+	}
+	// What nobody wrote is still to be written.
+	rec.Entries = rec.Entries[:3]
+	if copied, err = MakeEvidence(rec).ForTenant("acme"); err != nil || !strings.Contains(missing(copied), "reviewer name") {
+		t.Error(err, missing(copied))
+	}
+}
+
+// A VM that was shut down to make room is not the tenant's, though all VMs of the run
+// are.
+func TestWhoMadeRoomIsNotNamedToATenant(t *testing.T) {
+	rec := drillRecord()
+	for i := range rec.Report.Input.Steps {
+		for j := range rec.Report.Input.Steps[i].VMs {
+			rec.Report.Input.Steps[i].VMs[j].Tenant = "acme"
+		}
+	}
+	if MakeEvidence(rec).Mixed() {
+		t.Fatal("all VMs are of one tenant")
+	}
+	rec.Entries = append(rec.Entries, RecordEntry{Seq: 4, At: rec.Kept, Kind: "before", VM: "x", Label: "COB-FILES", Host: "HV-B", Verb: VerbShutDown, Text: "to make room"})
+	e := MakeEvidence(rec)
+	copied, err := e.ForTenant("acme")
+	text, _ := json.Marshal(copied)
+	if err != nil || !e.Mixed() || strings.Contains(string(text), "COB-FILES") {
+		t.Errorf("%v, mixed %v: %s", err, e.Mixed(), text)
+	}
+	for i := range rec.Report.Input.Steps { // where nobody has tenants nothing is mixed
+		for j := range rec.Report.Input.Steps[i].VMs {
+			rec.Report.Input.Steps[i].VMs[j].Tenant = ""
+		}
+	}
+	if MakeEvidence(rec).Mixed() {
+		t.Error("nobody has tenants")
+	}
+}
+
 // tenantRecord is a drill for two tenants; secret are the names of the second.
 func tenantRecord(rng *rand.Rand) (rec Record, secret []string) {
 	names := []string{"COB-SQL1", "<script>alert(1)</script>", "Müller & Söhne", "cob\"sql\\1", "=cmd|'/c'!A1", "COB (x)", "コブ"}
