@@ -74,6 +74,38 @@ func TestDrillCalendar(t *testing.T) {
 	}
 }
 
+// Cron takes every other day *or* a Sunday, as it does the first or a Sunday.
+func TestADayAndAWeekdayAreRefusedInEveryForm(t *testing.T) {
+	for cron, fine := range map[string]bool{
+		"0 6 */2 * SUN": false, "0 6 1-31/2 * SUN": false, "0 6 1 * */2": false, "0 6 ?/2 * SUN": false, "0 6 1-7 * 0": false,
+		"0 6 */2 * *": true, "0 6 * * */2": true, "0 6 ? * SUN": true, "0 6 1 * ?": true,
+	} {
+		if _, err := parseCron(cron); (err == nil) != fine {
+			t.Errorf("%q: %v", cron, err)
+		}
+	}
+}
+
+// A time that its jitter carries into a black day takes no other of its own day with
+// it.
+func TestJitterIntoABlackDayLeavesTheDayItself(t *testing.T) {
+	d := ScheduledDrill{Cron: "0 20,23 * * *", Jitter: Duration(6 * time.Hour)}
+	found := 0
+	for i := range 400 {
+		d.Name, d.Blackout = fmt.Sprintf("d%d", i), []string{"2026-01-02"}
+		c := calendarOf(t, d)
+		if early, late := c.spread(anyDay.Add(20*time.Hour)), c.spread(anyDay.Add(23*time.Hour)); early.Day() == 2 && late.Day() == 1 {
+			found++
+			if got := c.Next(anyDay.Add(12*time.Hour), 1)[0]; !got.Equal(late) {
+				t.Errorf("%s: the next is %s, not %s", d.Name, got, late)
+			}
+		}
+	}
+	if found == 0 {
+		t.Fatal("no such day among them")
+	}
+}
+
 func TestDrillPreviewTellsWhatIsLeftOut(t *testing.T) {
 	c := calendarOf(t, ScheduledDrill{Cron: "0 */6 * * *", Blackout: []string{"month-end"}})
 	var got []string
