@@ -227,7 +227,7 @@ func DrillOutcome(r Report) string {
 	switch {
 	case r.Status.Verdict == VerdictRefused:
 		return "not begun"
-	case r.Status.Verdict == VerdictDone && len(NotMet(r.Judgements)) == 0:
+	case r.Status.Verdict == VerdictDone && len(Misses(r)) == 0:
 		return "passed"
 	case r.Status.Verdict == VerdictStuck:
 		return "stuck"

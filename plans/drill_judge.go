@@ -39,6 +39,21 @@ func NotMet(all []Judgement) []string {
 	return out
 }
 
+// Misses are what keeps a test failover from having passed though all its VMs are
+// done, in words: criteria, and targets of the plan and of VMs.
+func Misses(r Report) []string {
+	out := NotMet(r.Judgements)
+	if r.Input.Operation != TestFailover || r.Status.Verdict == VerdictRefused || gaveWay(r.Status) {
+		return out
+	}
+	for _, f := range MakeEvidence(Record{Report: r}).Findings {
+		if what, _, _ := strings.Cut(f.Key, ":"); what == "rto" || what == "rpo" {
+			out = append(out, f.Text)
+		}
+	}
+	return out
+}
+
 type judge struct {
 	in      RunInput
 	s       RunStatus
@@ -124,7 +139,11 @@ func (j judge) withCode(codes ...string) []string {
 }
 
 func (j judge) withinRTO(limit Duration) (CriterionResult, string) {
-	if result, why := j.all("did not come up", func(vm VMStatus) bool { return !phaseEnded(vm, PhaseGates).IsZero() }); result != CriterionMet {
+	failed := j.withCode("gate-not-passed")
+	result, why := j.all("did not come up", func(vm VMStatus) bool {
+		return !phaseEnded(vm, PhaseGates).IsZero() && !slices.Contains(failed, vm.Label)
+	})
+	if result != CriterionMet {
 		return result, why
 	}
 	took := Duration((time.Duration(float64(j.rto) * max(1, j.in.Speed))).Round(time.Second))
@@ -135,20 +154,39 @@ func (j judge) withinRTO(limit Duration) (CriterionResult, string) {
 }
 
 func (j judge) withinRPO(limit Duration) (CriterionResult, string) {
-	var worst RunVM
+	status := map[string]VMStatus{}
+	for _, s := range j.s.VMs {
+		status[s.ID] = s
+	}
+	var worst Duration
+	var label string
 	for _, vm := range j.in.VMs() {
-		if vm.Point.Time.IsZero() && vm.Behind == 0 {
+		switch s := status[vm.ID]; {
+		case phaseEnded(s, PhaseStart).IsZero():
+			return CriterionNotJudged, vm.Label + " did not come up, with whatever data"
+		case vm.Point.Time.IsZero() && vm.Behind == 0:
 			return CriterionNotJudged, "how old the data of " + vm.Label + " was is not known"
-		}
-		if worst.ID == "" || vm.Behind > worst.Behind {
-			worst = vm
+		case label == "" || dataAge(vm, s) > worst:
+			worst, label = dataAge(vm, s), vm.Label
 		}
 	}
-	why := fmt.Sprintf("the oldest was %s, of %s", Duration(worst.Behind.D().Round(time.Second)), worst.Label)
-	if worst.Behind > limit {
+	if label == "" {
+		return CriterionNotJudged, "no VM took part"
+	}
+	why := fmt.Sprintf("the oldest was %s, of %s", Duration(worst.D().Round(time.Second)), label)
+	if worst > limit {
 		return CriterionNotMet, why
 	}
 	return CriterionMet, why
+}
+
+// dataAge is how old the data was that a VM came up with: the age that was seen before
+// the start, and more where an older point was taken.
+func dataAge(vm RunVM, s VMStatus) Duration {
+	if s.Point.Time.IsZero() || vm.Point.Time.IsZero() {
+		return vm.Behind
+	}
+	return vm.Behind + Duration(max(0, vm.Point.Time.Sub(s.Point.Time)))
 }
 
 // person takes the last word that was given.

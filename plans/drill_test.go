@@ -340,6 +340,9 @@ func TestCriteriaAreJudged(t *testing.T) {
 		{"in time, by the hosts' clock", "rto: 20m", nil, nil, CriterionMet, "20m"},
 		{"too late", "rto: 19m", nil, nil, CriterionNotMet, "20m"},
 		{"not all up, so no time", "rto: 1h", func(_ *RunInput, s *RunStatus) { s.VMs[0].Times[1].Ended = time.Time{} }, nil, CriterionNotMet, "did not come up"},
+		{"a gate red, so not up", "rto: 1h", func(_ *RunInput, s *RunStatus) { s.Findings = []Finding{{Code: "gate-not-passed", VM: "dc"}} }, nil, CriterionNotMet, "dc"},
+		{"nothing came up, with whatever data", "rpo: 1h", func(_ *RunInput, s *RunStatus) { s.VMs[0].Times, s.VMs[1].Times = nil, nil }, nil, CriterionNotJudged, "did not come up"},
+		{"an older point was taken", "rpo: 4m", func(_ *RunInput, s *RunStatus) { s.VMs[1].Point.Time = anyDay.Add(-3 * time.Minute) }, nil, CriterionNotMet, "7m, of web"},
 		{"data young enough", "rpo: 4m", nil, nil, CriterionMet, "4m"},
 		{"data too old", "rpo: 4m", func(in *RunInput, _ *RunStatus) { in.Steps[1].VMs[0].Behind = Duration(5 * time.Minute) }, nil, CriterionNotMet, "5m, of web"},
 		{"age not known", "rpo: 4m", func(in *RunInput, _ *RunStatus) {
@@ -373,6 +376,27 @@ func TestCriteriaAreJudged(t *testing.T) {
 				t.Errorf("answered by %q", r.Judgements[0].By)
 			}
 		})
+	}
+}
+
+// The list, readiness, the calendar's pause and the evidence say the same of a drill:
+// one that missed a target of the plan did not pass.
+func TestADrillThatMissedATargetDidNotPassAnywhere(t *testing.T) {
+	in, s := passed(t, "")
+	s.Operation = TestFailover
+	for i := range s.VMs {
+		s.VMs[i].Point = Point{Time: anyDay}
+	}
+	for target, want := range map[Duration]string{Duration(time.Hour): "passed", Duration(10 * time.Minute): "not passed"} {
+		in.Objectives.RTO = target
+		r := MakeReport(s, in, nil, "v", true)
+		good := want == "passed"
+		if got := DrillOutcome(r); got != want || (len(Misses(r)) == 0) != good || LastDrills([]Report{r})["all"].Passed != good {
+			t.Errorf("target %s: %s, missed %q", target, got, Misses(r))
+		}
+		if e := MakeEvidence(Record{Report: r}); strings.HasPrefix(e.Outcome, "NOT") == good {
+			t.Errorf("target %s: %s", target, e.Outcome)
+		}
 	}
 }
 

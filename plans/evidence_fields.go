@@ -19,8 +19,13 @@ func (m *evidenceMaker) fields() {
 	m.signOff()
 }
 
+// fact is what lifeboat says; what the record does not have is a blank.
 func (m *evidenceMaker) fact(key, label, text string) {
-	m.out.Fields = append(m.out.Fields, EvidenceField{Block: blockOf(key), Key: key, Label: label, Text: text, By: ByLifeboat})
+	f := EvidenceField{Block: blockOf(key), Key: key, Label: label, Text: text, By: ByLifeboat}
+	if text == "" {
+		f.By, f.Missing = "", "it was not recorded"
+	}
+	m.out.Fields = append(m.out.Fields, f)
 }
 
 // written is what the plan, or who began the run, had to write before it: a blank
@@ -151,7 +156,7 @@ func (m *evidenceMaker) criteria() string {
 
 func (m *evidenceMaker) people() {
 	m.said("people.lead", "Lead", EditLead, "who led", true, false)
-	operators := []string{m.s.StartedBy}
+	operators := []string{cmp.Or(m.s.StartedBy, "nobody named")}
 	var approved []string
 	for _, a := range m.r.Answers {
 		if !slices.Contains(operators, a.Answer.By) {
@@ -162,7 +167,7 @@ func (m *evidenceMaker) people() {
 		}
 	}
 	m.fact("people.operators", "Operators, by login", strings.Join(operators, ", "))
-	m.fact("people.approved", "Started and approved by", strings.Join(slices.Compact(append([]string{m.s.StartedBy + " (started)"}, approved...)), ", "))
+	m.fact("people.approved", "Started and approved by", strings.Join(slices.Compact(append([]string{operators[0] + " (started)"}, approved...)), ", "))
 	m.said("people.observers", "Observers", EditObserver, "who observed, or none", false, true)
 	m.said("people.third_parties", "Third parties", EditThirdParty, "who took part, or none", false, true)
 	if roles := m.about().Roles; len(roles) > 0 {
@@ -264,23 +269,26 @@ func (m *evidenceMaker) cleanUp() {
 	made, gone, last := 0, 0, time.Time{}
 	var left, after []string
 	for _, vm := range m.s.VMs {
-		for _, t := range vm.Times {
-			if t.Phase != PhaseCleanUp {
-				continue
-			}
-			made++
-			if t.Ended.IsZero() {
-				left = append(left, vm.Label+": "+vm.Doing)
-				continue
-			}
+		removed := phaseEnded(vm, PhaseCleanUp)
+		switch {
+		case !removed.IsZero():
 			gone++
-			if t.Ended.After(last) {
-				last = t.Ended
-			}
+		case vm.TestVM != "" || slices.ContainsFunc(vm.Times, func(t PhaseTime) bool { return t.Phase == PhaseCleanUp }):
+			left = append(left, vm.Label+": "+vm.Doing)
+		default:
+			continue // it never had one
+		}
+		made++
+		if removed.After(last) {
+			last = removed
 		}
 		if vm.After != "" {
 			after = append(after, vm.Label+": "+vm.After)
 		}
+	}
+	if made == 0 {
+		m.fact("cleanup.copies", "Test copies", "none was made, so nothing had to be removed")
+		return
 	}
 	text := fmt.Sprintf("%d of %d test copies removed, seen on the hosts", gone, made)
 	if !last.IsZero() {
@@ -291,10 +299,6 @@ func (m *evidenceMaker) cleanUp() {
 	}
 	m.fact("cleanup.copies", "Test copies", text)
 	m.fact("cleanup.networks", "Networks", "test copies were on isolated switches only; nothing of production was connected elsewhere, so nothing had to be restored")
-	if len(after) == 0 {
-		m.out.Fields = append(m.out.Fields, EvidenceField{Block: "cleanup", Key: "cleanup.replication", Label: "Replication afterwards", Missing: "it was not recorded"})
-		return
-	}
 	m.fact("cleanup.replication", "Replication afterwards", strings.Join(after, "; "))
 }
 

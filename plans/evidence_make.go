@@ -96,6 +96,9 @@ func (m *evidenceMaker) vm(step RunStep, vm RunVM, s VMStatus) VMEvidence {
 	}
 	if s.Verdict == "" {
 		e.Verdict = VerdictUnknown
+		if m.s.Verdict == VerdictRefused {
+			e.Verdict = VerdictRefused
+		}
 	}
 	if s.Verdict == VerdictDone {
 		m.out.Measured.Done++
@@ -120,14 +123,37 @@ func (m *evidenceMaker) vm(step RunStep, vm RunVM, s VMStatus) VMEvidence {
 		default:
 		}
 	}
+	e.Gates = m.gates(vm, s, !up.IsZero())
+	if m.gateFailed(vm.Label) {
+		up = time.Time{}
+	}
 	if !start.IsZero() && up.After(start) {
 		e.Boot = m.hosts(up.Sub(start))
 	}
 	e.Downtime = m.hosts(m.r.Downtime[vm.Label].D())
 	e.RTO, e.RPO = m.rto(vm, up, e.Downtime), m.rpo(vm, s)
-	e.Gates = m.gates(vm, s, !up.IsZero())
 	e.Integrity = m.remarks(func(edit ReportEdit) bool { return edit.Field == EditIntegrity && edit.VM == vm.Label })
 	return e
+}
+
+// gateFailed is true for a VM of a drill that went on with a gate that had not
+// passed: it never came up. Of a real operation a person answers for that.
+func (m *evidenceMaker) gateFailed(label string) bool {
+	return slices.ContainsFunc(m.s.Findings, func(f Finding) bool { return f.Code == "gate-not-passed" && f.VM == label })
+}
+
+// allUp is true when every VM came up that nobody left out.
+func (m *evidenceMaker) allUp() bool {
+	return !slices.ContainsFunc(m.s.VMs, func(s VMStatus) bool { return s.Verdict != VerdictSkipped && m.upAt(s).IsZero() })
+}
+
+// upAt is when a VM was up with its gates green, zero when it never was.
+func (m *evidenceMaker) upAt(s VMStatus) time.Time {
+	if m.gateFailed(s.Label) {
+		return time.Time{}
+	}
+	_, end := upward(s)
+	return end
 }
 
 // result is a drill's own word; of a real operation the verdict says it.
@@ -137,6 +163,10 @@ func (m *evidenceMaker) result(v Verdict) string {
 		return string(v)
 	case v == VerdictDone:
 		return "pass"
+	case m.s.Verdict == VerdictRefused:
+		return "not tested"
+	case v == VerdictSkipped:
+		return "left out"
 	}
 	return "fail"
 }
@@ -162,10 +192,9 @@ func (m *evidenceMaker) rpo(vm RunVM, s VMStatus) Measure {
 	case PlannedFailover:
 		t.Known = s.Verdict == VerdictDone && len(s.Times) > 0
 	case UnplannedFailover, TestFailover:
-		// The age that was seen before the start; never better than what a person
-		// was told, and worse where an older point was taken.
+		// Never better than what a person was told.
 		if !s.Point.Time.IsZero() && !vm.Point.Time.IsZero() {
-			t.Known, t.Measured = true, vm.Behind+Duration(max(0, vm.Point.Time.Sub(s.Point.Time)))
+			t.Known, t.Measured = true, dataAge(vm, s)
 		}
 	default:
 	}
@@ -214,7 +243,8 @@ func (m *evidenceMaker) stages() {
 		for _, vm := range step.VMs {
 			st.VMs = append(st.VMs, vm.Label)
 			s := m.statusOf(vm.ID)
-			begin, end := upward(s)
+			begin, _ := upward(s)
+			end := m.upAt(s)
 			if !begin.IsZero() && (first.IsZero() || begin.Before(first)) {
 				first = begin
 			}
@@ -367,8 +397,11 @@ func (m *evidenceMaker) measure() {
 	if !m.brings() {
 		return
 	}
-	if m.r.RTO > 0 && t.Done > 0 {
-		t.RTO.Known, t.RTO.Measured = true, m.hosts(m.r.RTO.D())
+	// What never came up took longer than anything that did: then a target can be
+	// missed, and is never kept.
+	took := Measure{Target: t.RTO.Target, Measured: m.hosts(m.r.RTO.D()), Known: m.r.RTO > 0 && t.Done > 0}
+	if took.Known && (m.allUp() || took.Missed()) {
+		t.RTO = took
 	}
 	for _, vm := range m.out.VMs {
 		if t.RPO.Target > 0 && vm.RPO.Target > t.RPO.Target {

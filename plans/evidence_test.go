@@ -240,6 +240,69 @@ func TestAnEditMakesLessOfNoFinding(t *testing.T) {
 	}
 }
 
+// A time to recover is that of all VMs: one that never came up took longer than any,
+// and one whose gate did not pass never came up.
+func TestWhatNeverCameUpHasNoTime(t *testing.T) {
+	gate := func(rec *Record) {
+		rec.Report.Status.VMs[1].Verdict = VerdictStopped
+		rec.Report.Status.Findings = []Finding{{Severity: Warning, Code: "gate-not-passed", VM: "WEB", Text: "heartbeat: no"}}
+	}
+	for name, c := range map[string]struct {
+		change func(*Record)
+		known  bool
+	}{
+		"all up":                   {func(*Record) {}, true},
+		"a person left it out":     {func(r *Record) { r.Report.Status.VMs[1].Verdict, r.Report.Status.VMs[1].Times = VerdictSkipped, nil }, true},
+		"one that did not start":   {func(r *Record) { r.Report.Status.VMs[1].Verdict, r.Report.Status.VMs[1].Times = VerdictStopped, nil }, false},
+		"a gate that did not pass": {gate, false},
+	} {
+		rec := drillRecord()
+		c.change(&rec)
+		e := MakeEvidence(rec)
+		web := e.VMs[1]
+		if e.Measured.RTO.Known != c.known || (name != "a person left it out" && web.RTO.Known != c.known) || !c.known && (web.Boot != 0 || e.Stages[1].RTO.Known) {
+			t.Errorf("%s: %+v, the VM %+v, boot %s, its stage %+v", name, e.Measured.RTO, web.RTO, web.Boot, e.Stages[1].RTO)
+		}
+		if name == "a person left it out" && web.Result != "left out" {
+			t.Error(web.Result)
+		}
+	}
+}
+
+// A drill that was not begun failed nobody's VM and made no copy.
+func TestADrillThatWasNotBegunFailsNothing(t *testing.T) {
+	rec := drillRecord()
+	in := rec.Report.Input
+	in.Drill, in.StartedBy = &DrillNote{Calendar: "weekly"}, ""
+	rec.Report = UnbegunDrill(in, []Finding{{Severity: Blocker, Code: DrillBusy, Text: "a run goes on"}}, rec.Kept, "1.0", false)
+	rec.Entries = rec.Entries[2:]
+	e := MakeEvidence(rec)
+	if vm := e.VMs[0]; vm.Result != "not tested" || vm.Verdict != VerdictRefused {
+		t.Errorf("%+v", vm)
+	}
+	if f, _ := e.Field("cleanup.copies"); f.Text != "none was made, so nothing had to be removed" {
+		t.Error(f.Text)
+	}
+	if _, there := e.Field("cleanup.networks"); there {
+		t.Error("it tells where copies were that nobody made")
+	}
+	for _, f := range e.Fields {
+		if f.Key != "signoff.notes" && (f.Text == "") != (f.Missing != "") {
+			t.Errorf("neither a fact nor a blank: %+v", f)
+		}
+	}
+}
+
+// A test copy that may still be there is said, also where its removal never began.
+func TestACopyThatIsLeftIsSaid(t *testing.T) {
+	rec := drillRecord()
+	s := &rec.Report.Status.VMs[1]
+	s.Times, s.TestVM, s.Doing = s.Times[:3], "guid", "the drill ended with an error"
+	if f, _ := MakeEvidence(rec).Field("cleanup.copies"); !strings.HasPrefix(f.Text, "1 of 2 test copies removed") || !strings.Contains(f.Text, "LEFT: WEB: the drill ended") {
+		t.Error(f.Text)
+	}
+}
+
 func TestOrderAsPlannedAndAsRun(t *testing.T) {
 	rec := drillRecord()
 	for _, st := range MakeEvidence(rec).Stages {

@@ -56,7 +56,7 @@ func LastDrills(reports []Report) map[string]*Drill {
 		if r.Input.Operation != TestFailover || r.Status.Ended.IsZero() || r.Status.Verdict == VerdictRefused || out[r.Input.Plan] != nil {
 			continue // one that was not begun proves nothing, either way
 		}
-		passed := r.Status.Verdict == VerdictDone && len(NotMet(r.Judgements)) == 0
+		passed := r.Status.Verdict == VerdictDone && len(Misses(r)) == 0
 		out[r.Input.Plan] = &Drill{Run: r.Status.RunID, Ended: r.Status.Ended, Passed: passed, RTO: r.RTO}
 	}
 	return out
