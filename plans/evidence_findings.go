@@ -27,8 +27,13 @@ func (m *evidenceMaker) findings() {
 		}
 	}
 	for _, step := range m.out.Manual {
-		if step.Verdict == VerdictSkipped || step.Verdict == VerdictStopped {
-			m.propose(fmt.Sprintf("step:%d", step.Step), SeverityMinor, "", fmt.Sprintf("step %d, %s: %s by %s: %s", step.Step, step.Name, manualWord(step.Verdict), strings.Join(step.By, ", "), step.Note), "")
+		text := fmt.Sprintf("step %d, %s: %s", step.Step, step.Name, ManualWord(step.Verdict))
+		switch step.Verdict {
+		case VerdictSkipped, VerdictStopped:
+			m.propose(fmt.Sprintf("step:%d", step.Step), SeverityMinor, "", fmt.Sprintf("%s by %s: %s", text, strings.Join(step.By, ", "), step.Note), "")
+		case VerdictWaiting, VerdictRunning:
+			m.propose(fmt.Sprintf("step:%d", step.Step), SeverityMinor, "", text, "")
+		default:
 		}
 	}
 	for _, f := range m.s.Findings {
@@ -45,10 +50,16 @@ func (m *evidenceMaker) findings() {
 	}
 }
 
-// manualWord is what a person did with a step.
-func manualWord(v Verdict) string {
-	if v == VerdictStopped {
+// ManualWord is what became of a step for people, in a run that has ended.
+func ManualWord(v Verdict) string {
+	switch v {
+	case VerdictStopped:
 		return "declined"
+	case VerdictRefused:
+		return "not reached"
+	case VerdictWaiting, VerdictRunning:
+		return "not answered"
+	default:
 	}
 	return string(v)
 }

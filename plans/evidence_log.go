@@ -17,8 +17,12 @@ func (m *evidenceMaker) log() {
 	}
 	m.acts(who)
 	for _, st := range m.s.StepList {
+		outcome := string(st.Verdict)
+		if st.Kind == "manual" {
+			outcome = ManualWord(st.Verdict)
+		}
 		if !st.Started.IsZero() {
-			m.out.Log = append(m.out.Log, LogLine{At: st.Started, Ended: st.Ended, Kind: "step", Who: cmp.Or(st.By, ByLifeboat), What: fmt.Sprintf("step %d, %s", st.Number, st.Name), Outcome: string(st.Verdict)})
+			m.out.Log = append(m.out.Log, LogLine{At: st.Started, Ended: st.Ended, Kind: "step", Who: cmp.Or(st.By, ByLifeboat), What: fmt.Sprintf("step %d, %s", st.Number, st.Name), Outcome: outcome})
 		}
 	}
 	for _, a := range m.r.Answers {

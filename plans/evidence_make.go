@@ -124,7 +124,7 @@ func (m *evidenceMaker) vm(step RunStep, vm RunVM, s VMStatus) VMEvidence {
 		}
 	}
 	e.Gates = m.gates(vm, s, !up.IsZero())
-	if m.gateFailed(vm.Label) {
+	if m.r.gateFailed(vm.Label) {
 		up = time.Time{}
 	}
 	if !start.IsZero() && up.After(start) {
@@ -134,26 +134,6 @@ func (m *evidenceMaker) vm(step RunStep, vm RunVM, s VMStatus) VMEvidence {
 	e.RTO, e.RPO = m.rto(vm, up, e.Downtime), m.rpo(vm, s)
 	e.Integrity = m.remarks(func(edit ReportEdit) bool { return edit.Field == EditIntegrity && edit.VM == vm.Label })
 	return e
-}
-
-// gateFailed is true for a VM of a drill that went on with a gate that had not
-// passed: it never came up. Of a real operation a person answers for that.
-func (m *evidenceMaker) gateFailed(label string) bool {
-	return slices.ContainsFunc(m.s.Findings, func(f Finding) bool { return f.Code == "gate-not-passed" && f.VM == label })
-}
-
-// allUp is true when every VM came up that nobody left out.
-func (m *evidenceMaker) allUp() bool {
-	return !slices.ContainsFunc(m.s.VMs, func(s VMStatus) bool { return s.Verdict != VerdictSkipped && m.upAt(s).IsZero() })
-}
-
-// upAt is when a VM was up with its gates green, zero when it never was.
-func (m *evidenceMaker) upAt(s VMStatus) time.Time {
-	if m.gateFailed(s.Label) {
-		return time.Time{}
-	}
-	_, end := upward(s)
-	return end
 }
 
 // result is a drill's own word; of a real operation the verdict says it.
@@ -244,7 +224,7 @@ func (m *evidenceMaker) stages() {
 			st.VMs = append(st.VMs, vm.Label)
 			s := m.statusOf(vm.ID)
 			begin, _ := upward(s)
-			end := m.upAt(s)
+			end := m.r.upAt(s)
 			if !begin.IsZero() && (first.IsZero() || begin.Before(first)) {
 				first = begin
 			}
@@ -400,7 +380,7 @@ func (m *evidenceMaker) measure() {
 	// What never came up took longer than anything that did: then a target can be
 	// missed, and is never kept.
 	took := Measure{Target: t.RTO.Target, Measured: m.hosts(m.r.RTO.D()), Known: m.r.RTO > 0 && t.Done > 0}
-	if took.Known && (m.allUp() || took.Missed()) {
+	if took.Known && (m.r.AllUp() || took.Missed()) {
 		t.RTO = took
 	}
 	for _, vm := range m.out.VMs {

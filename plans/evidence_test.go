@@ -263,6 +263,9 @@ func TestWhatNeverCameUpHasNoTime(t *testing.T) {
 		if e.Measured.RTO.Known != c.known || (name != "a person left it out" && web.RTO.Known != c.known) || !c.known && (web.Boot != 0 || e.Stages[1].RTO.Known) {
 			t.Errorf("%s: %+v, the VM %+v, boot %s, its stage %+v", name, e.Measured.RTO, web.RTO, web.Boot, e.Stages[1].RTO)
 		}
+		if rec.Report.AllUp() != c.known {
+			t.Errorf("%s: the run itself says otherwise", name)
+		}
 		if name == "a person left it out" && web.Result != "left out" {
 			t.Error(web.Result)
 		}
@@ -290,6 +293,21 @@ func TestADrillThatWasNotBegunFailsNothing(t *testing.T) {
 		if f.Key != "signoff.notes" && (f.Text == "") != (f.Missing != "") {
 			t.Errorf("neither a fact nor a blank: %+v", f)
 		}
+	}
+}
+
+// A question that the run's end took away was not answered: nobody waits any more.
+func TestAStepThatNobodyAnsweredIsAFinding(t *testing.T) {
+	rec := drillRecord()
+	step := &rec.Report.Status.StepList[1]
+	step.Verdict, step.Ended, step.By, step.Note = VerdictWaiting, time.Time{}, "", ""
+	rec.Report.Answers = nil
+	e := MakeEvidence(rec)
+	if f := e.Findings; len(f) != 1 || f[0].Key != "step:2" || f[0].Text != "step 2, look: not answered" || e.Outcome != "PASSED WITH 1 FINDING" {
+		t.Errorf("%s: %+v", e.Outcome, f)
+	}
+	if i := slices.IndexFunc(e.Log, func(l LogLine) bool { return l.What == "step 2, look" }); i < 0 || e.Log[i].Outcome != "not answered" {
+		t.Errorf("%+v", e.Log)
 	}
 }
 

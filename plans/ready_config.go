@@ -57,7 +57,11 @@ func LastDrills(reports []Report) map[string]*Drill {
 			continue // one that was not begun proves nothing, either way
 		}
 		passed := r.Status.Verdict == VerdictDone && len(Misses(r)) == 0
-		out[r.Input.Plan] = &Drill{Run: r.Status.RunID, Ended: r.Status.Ended, Passed: passed, RTO: r.RTO}
+		d := &Drill{Run: r.Status.RunID, Ended: r.Status.Ended, Passed: passed}
+		if r.AllUp() {
+			d.RTO = r.RTO
+		}
+		out[r.Input.Plan] = d
 	}
 	return out
 }

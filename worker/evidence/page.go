@@ -240,16 +240,9 @@ func stageOf(st plans.StageEvidence) stageRow {
 }
 
 func manualOf(m plans.ManualEvidence) manualRow {
-	row := manualRow{ManualEvidence: m, Who: strings.Join(m.By, ", "), Word: string(m.Verdict)}
+	row := manualRow{ManualEvidence: m, Who: strings.Join(m.By, ", "), Word: plans.ManualWord(m.Verdict)}
 	if row.Who == "" {
 		row.Who = "nobody"
-	}
-	switch m.Verdict {
-	case plans.VerdictRefused:
-		row.Word = "not reached"
-	case plans.VerdictStopped:
-		row.Word = "declined"
-	default:
 	}
 	if !m.Ended.IsZero() {
 		row.When = m.Ended.UTC().Format("02 Jan 15:04:05")
