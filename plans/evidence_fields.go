@@ -193,7 +193,10 @@ func (m *evidenceMaker) scope() {
 	}
 	m.fact("scope.hosts", "Hosts", strings.Join(hosts, ", "))
 	m.fact("scope.vms", "VMs", fmt.Sprintf("%s in %s; %d left out", counted(len(m.out.VMs), "VM"), counted(len(m.out.Stages), "stage"), len(m.out.LeftOut)))
-	m.fact("scope.networks", "Networks at the target", cmp.Or(strings.Join(nets, ", "), "none was set"))
+	if len(nets) == 0 && !slices.ContainsFunc(m.in.VMs(), lean) {
+		nets = []string{"none was set"}
+	}
+	m.fact("scope.networks", "Networks at the target", strings.Join(nets, ", "))
 	if about := m.about(); about.Scope != "" {
 		m.out.Fields = append(m.out.Fields, EvidenceField{Block: "scope", Key: "scope.plan", Label: "Scope of the plan", Text: about.Scope, By: ByPlan})
 	}

@@ -59,8 +59,8 @@ func (m *evidenceMaker) acts(who string) {
 			key := e.VM + "\x00" + e.Host + "\x00" + string(e.Verb)
 			if times[key]++; times[key] > 1 {
 				line.Extra = fmt.Sprintf("again, the %s time", nth(times[key]))
-				m.repeated(e.VM)
 			}
+			m.count(e.VM, times[key] > 1)
 		case "note":
 			line.Kind, line.Who, line.What = "told", ByLifeboat, "told people: "+e.Text
 		case "edit":
@@ -93,10 +93,14 @@ func nth(n int) string {
 	return fmt.Sprintf("%dth", n)
 }
 
-func (m *evidenceMaker) repeated(vm string) {
+// count adds an act to its VM: of a large run the journal alone has them.
+func (m *evidenceMaker) count(vm string, again bool) {
 	for i := range m.out.VMs {
 		if m.out.VMs[i].ID == vm {
-			m.out.VMs[i].Repeats++
+			m.out.VMs[i].Acts++
+			if again {
+				m.out.VMs[i].Repeats++
+			}
 		}
 	}
 }

@@ -311,6 +311,23 @@ func TestAStepThatNobodyAnsweredIsAFinding(t *testing.T) {
 	}
 }
 
+// The report of a large run leaves out gates, networks and acts: that is no word about
+// the plan.
+func TestALargeRunsReportClaimsNothingOfWhatItLeavesOut(t *testing.T) {
+	rec := drillRecord()
+	for i := range rec.Report.Input.Steps {
+		for j := range rec.Report.Input.Steps[i].VMs {
+			vm := &rec.Report.Input.Steps[i].VMs[j]
+			vm.Name, vm.Gates, vm.NICs = "", nil, nil
+		}
+	}
+	e := MakeEvidence(rec)
+	nets, _ := e.Field("scope.networks")
+	if vm := e.VMs[0]; strings.Contains(vm.Gates, "no gate") || !strings.HasPrefix(vm.Gates, "passed") || vm.Acts != 1 || nets.Missing == "" {
+		t.Errorf("gates %q, %d acts, networks %+v", vm.Gates, vm.Acts, nets)
+	}
+}
+
 // A test copy that may still be there is said, also where its removal never began.
 func TestACopyThatIsLeftIsSaid(t *testing.T) {
 	rec := drillRecord()
@@ -361,8 +378,8 @@ func TestRetriesAndDecisionsOfTheMomentShow(t *testing.T) {
 			extra++
 		}
 	}
-	if extra != 2 || e.VMs[0].Repeats != 1 {
-		t.Errorf("%d extra lines, %d repeats", extra, e.VMs[0].Repeats)
+	if extra != 2 || e.VMs[0].Repeats != 1 || e.VMs[0].Acts != 2 {
+		t.Errorf("%d extra lines, %d of %d acts repeated", extra, e.VMs[0].Repeats, e.VMs[0].Acts)
 	}
 	if !slices.ContainsFunc(e.Log, func(l LogLine) bool { return l.Outcome == "its end is not in the journal" }) {
 		t.Error("an act without an end is not said")
