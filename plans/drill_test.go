@@ -248,6 +248,15 @@ func TestDrillErrorsAreToldAllAtOnce(t *testing.T) {
 	}
 }
 
+// A drill that is not begun because its plan's real run began in the same second must
+// not take that run's place in the journal.
+func TestADrillHasNoPlansName(t *testing.T) {
+	_, err := Decode(drilling(`drills: [{name: all, plan: all, cron: "0 6 * * SUN"}]`))
+	if err == nil || !strings.Contains(err.Error(), "drills.yaml:1:") || !strings.Contains(err.Error(), "all-weekly") || strings.Count(err.Error(), "do: ") != 1 {
+		t.Errorf("%v", err)
+	}
+}
+
 func decodedDrills(t *testing.T, text string) *Config {
 	t.Helper()
 	cfg, err := Decode(drilling(text))
