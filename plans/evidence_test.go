@@ -68,7 +68,7 @@ func (r *Record) say(edit ReportEdit) {
 	r.Entries = append(r.Entries, RecordEntry{Seq: seq, At: r.Kept.Add(time.Duration(seq) * time.Minute), Kind: "edit", Edit: &edit})
 }
 
-// Every field that users.md 3.6 asks of a report is there: filled, or a blank that
+// Every field that standards ask of a report is there: filled, or a blank that
 // says what is missing.
 func TestEveryFieldOfAReportIsThere(t *testing.T) {
 	e := MakeEvidence(drillRecord())

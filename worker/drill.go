@@ -114,7 +114,10 @@ func (d *drills) find(name string, start plans.DrillStart) (activities.FoundDril
 		in = plans.Learn(in, past)
 	}
 	calendar, err := plans.CalendarOf(*drill)
-	return activities.FoundDrill{Input: in, Black: calendar.Black(start.Due), Within: drill.Within.D()}, err
+	if err != nil {
+		return activities.FoundDrill{}, err
+	}
+	return activities.FoundDrill{Input: in, Black: calendar.Black(start.Due), Within: drill.Within.D()}, nil
 }
 
 func (d *drills) real(ctx context.Context, plan string, ids []string) (string, error) {

@@ -218,3 +218,15 @@ func TestRealOperationsAreSeen(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "the run plan/all", who, "by its id, at once")
 }
+
+// A calendar that cannot be read, like that of a time zone which is gone, is an
+// answer.
+func TestADrillOfAnUnreadableCalendarIsNotFound(t *testing.T) {
+	cfg := *(&drillDesk{t: t}).configuration(`  - {name: weekly, plan: all, cron: "0 6 * * SUN"}`)
+	cfg.Drills[0].Timezone = "Gone/City"
+	j, err := journal.Open(filepath.Join(t.TempDir(), "journal.db"))
+	require.NoError(t, err)
+	defer func() { _ = j.Close() }()
+	_, err = (&drills{cfg: &cfg, journal: j}).find("weekly", plans.DrillStart{Due: time.Now()})
+	require.ErrorContains(t, err, "Gone/City")
+}
