@@ -114,7 +114,12 @@ func (m *evidenceMaker) answer(a AnswerRecord) LogLine {
 			line.VM = vm.Label
 		}
 	}
-	if a.Answer.Step != 0 {
+	people := m.in.Drill.People()
+	i := slices.IndexFunc(people, func(c Criterion) bool { return c.Step == a.Answer.Step })
+	switch {
+	case i >= 0:
+		line.What += fmt.Sprintf(" %q", people[i].Text)
+	case a.Answer.Step != 0:
 		line.What += fmt.Sprintf(" step %d", a.Answer.Step)
 	}
 	if len(a.Answer.Stages) > 0 {
@@ -126,7 +131,7 @@ func (m *evidenceMaker) answer(a AnswerRecord) LogLine {
 	if a.Answer.Via != "" {
 		line.Outcome = "through " + a.Answer.Via
 	}
-	if !asked(a.Answer.Choice) {
+	if i < 0 && !asked(a.Answer.Choice) {
 		line.Extra = "not in the plan"
 	}
 	return line

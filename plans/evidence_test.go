@@ -328,6 +328,18 @@ func TestALargeRunsReportClaimsNothingOfWhatItLeavesOut(t *testing.T) {
 	}
 }
 
+// A criterion's question is the plan's own, whatever is answered: the log has its
+// words, not the number by which it is answered.
+func TestAnAnswerToACriterionIsNoDecisionOfTheMoment(t *testing.T) {
+	rec := drillRecord()
+	rec.Report.Input.Drill = &DrillNote{Criteria: []Criterion{{Kind: CriterionPeople, Text: "log in?", Who: "Dana", Step: 4}}}
+	rec.Report.Answers = append(rec.Report.Answers, AnswerRecord{At: rec.Kept, Answer: Answer{Choice: ChoiceSkip, Step: 4, By: "Dana", Reason: "no account"}})
+	e := MakeEvidence(rec)
+	if i := slices.IndexFunc(e.Log, func(l LogLine) bool { return l.What == `skip "log in?": no account` && l.Extra == "" }); i < 0 {
+		t.Errorf("%+v", e.Log)
+	}
+}
+
 // A test copy that may still be there is said, also where its removal never began.
 func TestACopyThatIsLeftIsSaid(t *testing.T) {
 	rec := drillRecord()
