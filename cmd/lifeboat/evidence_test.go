@@ -48,9 +48,10 @@ func says(t *testing.T, code int, args ...string) string {
 // that more was written. A journal that is gone, or has been cut before the report,
 // is no journal on which it rests.
 func TestVerifyTellsWhatTheJournalKnows(t *testing.T) {
-	data, dir := reported(t), filepath.Join(t.TempDir(), "out")
-	says(t, 0, "report", "export", "last", "--data", data, "--out", dir)
-	files, err := filepath.Glob(filepath.Join(dir, "*.html"))
+	t.Chdir(reported(t)) // short names: long ones are folded
+	const data = "."
+	says(t, 0, "report", "export", "last", "--data", data, "--out", "out")
+	files, err := filepath.Glob(filepath.Join("out", "*.html"))
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)
 	}
@@ -65,6 +66,9 @@ func TestVerifyTellsWhatTheJournalKnows(t *testing.T) {
 	says(t, 0, "report", "edit", "last", "--data", data, "--finding", "nobody led", "--severity", "major", "--by", "Auditor")
 	verify(0, "more about this run was written since, up to entry 2", "NOT GOOD")
 
+	if got := says(t, 3, "report", "verify", "--data", data, files[0]+".gone", files[0]); !strings.Contains(got, "NOT GOOD "+files[0]+".gone") || !strings.Contains(got, " GOOD "+files[0]) {
+		t.Errorf("a file that is not there hides the others: %s", got)
+	}
 	name := filepath.Join(data, worker.JournalFile)
 	if err := os.Rename(name, name+".old"); err != nil {
 		t.Fatal(err)

@@ -42,14 +42,14 @@ func verifyReports(t terminal, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	all, bad := []verified{}, 0
+	all, code := []verified{}, exitOK
 	for _, name := range c.Args().Slice() {
-		v, err := verifyFile(c, name, trusted, ours)
-		if err != nil {
-			return err
-		}
-		if !v.Good {
-			bad++
+		v, read := verifyFile(c, name, trusted, ours)
+		switch {
+		case !read:
+			code = exitNoAccess
+		case !v.Good && code == exitOK:
+			code = exitFinding
 		}
 		all = append(all, v)
 	}
@@ -60,10 +60,7 @@ func verifyReports(t terminal, c *cli.Context) error {
 	} else {
 		showVerified(t, all)
 	}
-	if bad > 0 {
-		return quietly(exitFinding)
-	}
-	return nil
+	return quietly(code)
 }
 
 // trustedKey is the key that a person named, or that of the data folder; nil when
@@ -89,17 +86,16 @@ func trustedKey(c *cli.Context) (trusted *evidence.PublicKey, ours bool, err err
 	return &own, true, nil
 }
 
-func verifyFile(c *cli.Context, name string, trusted *evidence.PublicKey, ours bool) (verified, error) {
-	v := verified{File: name}
+// verifyFile checks one file; read is false where it cannot be read, which says
+// nothing of the others.
+func verifyFile(c *cli.Context, name string, trusted *evidence.PublicKey, ours bool) (v verified, read bool) {
+	v.File = name
 	seal, err := openReport(name)
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return v, &failure{exitNoAccess, err}
-	}
 	v.Seal = seal
 	if err != nil {
 		v.Why = err.Error()
-		return v, nil
+		var path *fs.PathError
+		return v, !errors.As(err, &path)
 	}
 	signer, err := evidence.ParseKey(seal.Key)
 	switch {
@@ -118,7 +114,7 @@ func verifyFile(c *cli.Context, name string, trusted *evidence.PublicKey, ours b
 	if v.Good && ours {
 		v.Journal, v.Good = askJournal(c, seal)
 	}
-	return v, nil
+	return v, true
 }
 
 func openReport(name string) (evidence.Seal, error) {
