@@ -123,13 +123,12 @@ func gaveWay(s RunStatus) bool {
 
 // Why a drill was not begun: the code of its report's finding.
 const (
-	DrillBlackout  = "drill-blackout"  // a day without drills
-	DrillBusy      = "drill-busy"      // a real operation, or another drill
-	DrillMissed    = "drill-missed"    // nobody was there to begin it
-	DrillPaused    = "drill-paused"    // somebody stopped the calendar
-	DrillGone      = "drill-gone"      // it is no longer in the configuration
-	DrillNotReady  = "drill-not-ready" // it would hurt, or could not work
-	DrillNoStorage = "drill-no-storage"
+	DrillBlackout  = "drill-blackout"   // a day without drills
+	DrillBusy      = "drill-busy"       // a real operation, or another drill
+	DrillMissed    = "drill-missed"     // nobody was there to begin it
+	DrillPaused    = "drill-paused"     // somebody stopped the calendar
+	DrillGone      = "drill-gone"       // it is no longer in the configuration
+	DrillNoStorage = "drill-no-storage" // a target is all but full
 )
 
 // UnbegunDrill is the report of a drill that was not begun. Nothing was changed.

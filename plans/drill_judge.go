@@ -101,15 +101,15 @@ func (j judge) all(words string, good func(VMStatus) bool) (CriterionResult, str
 		}
 	}
 	if len(bad) > 0 {
-		return CriterionNotMet, fmt.Sprintf("%d of %d %s: %s", len(bad), len(j.s.VMs), words, fewOf(bad))
+		return CriterionNotMet, fmt.Sprintf("%d of %d %s: %s", len(bad), len(j.s.VMs), words, fewOf(bad, 8))
 	}
 	return CriterionMet, fmt.Sprintf("%d of %d VMs", len(j.s.VMs), len(j.s.VMs))
 }
 
-// fewOf are a few of many.
-func fewOf(all []string) string {
-	if len(all) > 8 {
-		return fmt.Sprintf("%s and %d more", strings.Join(all[:8], ", "), len(all)-8)
+// fewOf are the first of many.
+func fewOf(all []string, most int) string {
+	if len(all) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
 	}
 	return strings.Join(all, ", ")
 }
@@ -122,7 +122,7 @@ func (j judge) gates() (CriterionResult, string) {
 		return !phaseEnded(vm, PhaseGates).IsZero() && !slices.Contains(failed, vm.Label)
 	})
 	if result == CriterionMet && len(unasked) > 0 {
-		return CriterionNotJudged, "not every gate could be asked: " + fewOf(unasked)
+		return CriterionNotJudged, "not every gate could be asked: " + fewOf(unasked, 8)
 	}
 	return result, why
 }

@@ -116,6 +116,9 @@ func short(hash string) string {
 
 // clocks is how far hosts were off, as far as the run saw it.
 func (m *evidenceMaker) clocks() string {
+	if m.unseen() {
+		return "no host was asked"
+	}
 	var off []string
 	for _, f := range m.s.Findings {
 		if f.Code == "clock-skew" {
@@ -203,7 +206,17 @@ func (m *evidenceMaker) scope() {
 	m.fact("before.readiness", "Readiness at the start", m.readiness())
 }
 
+// unseen is true for a drill that was not begun before anybody looked at a host.
+func (m *evidenceMaker) unseen() bool {
+	return m.s.Verdict == VerdictRefused && slices.ContainsFunc(m.s.Findings, func(f Finding) bool {
+		return slices.Contains([]string{DrillBlackout, DrillBusy, DrillMissed, DrillPaused, DrillGone}, f.Code)
+	})
+}
+
 func (m *evidenceMaker) readiness() string {
+	if m.unseen() {
+		return "not looked at: the drill was not begun"
+	}
 	n := map[Severity]int{}
 	for _, f := range m.s.Findings {
 		n[f.Severity]++
@@ -237,21 +250,13 @@ func (m *evidenceMaker) results() {
 	}
 	f := EvidenceField{Block: "result", Key: "result.integrity", Label: "Data integrity", Text: "a note for each VM: see the table of VMs", By: "people"}
 	if len(bare) > 0 {
-		f.Text, f.By, f.Missing, f.Needed = "", "", "integrity check note for "+some(bare), true
+		f.Text, f.By, f.Missing, f.Needed = "", "", "integrity check note for "+fewOf(bare, 4), true
 	}
 	if m.brings() && m.out.Measured.Done > 0 {
 		m.out.Fields = append(m.out.Fields, f)
 	}
 	m.fact("result.good_copy", "Good copy in the end", m.s.GoodCopy)
 	m.fact("result.way_back", "Way back in the end", m.s.WayBack)
-}
-
-// some names at most four.
-func some(names []string) string {
-	if len(names) <= 4 {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
 }
 
 // cleanUp is the proof that a drill left nothing, and that replication went on; of

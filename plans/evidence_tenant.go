@@ -232,7 +232,7 @@ func (e *Evidence) tenantFields() []EvidenceField {
 			}
 			f.Text, f.By, f.Missing, f.Needed = "a note for each VM: see the table of VMs", "people", "", false
 			if len(bare) > 0 {
-				f.Text, f.By, f.Missing, f.Needed = "", "", "integrity check note for "+some(bare), true
+				f.Text, f.By, f.Missing, f.Needed = "", "", "integrity check note for "+fewOf(bare, 4), true
 			}
 		case f.Key == "scope.vms":
 			f.Text = counted(len(e.VMs), "VM") + " of this tenant"

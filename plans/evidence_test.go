@@ -286,6 +286,11 @@ func TestADrillThatWasNotBegunFailsNothing(t *testing.T) {
 	if f, _ := e.Field("cleanup.copies"); f.Text != "none was made, so nothing had to be removed" {
 		t.Error(f.Text)
 	}
+	for key, want := range map[string]string{"before.readiness": "not looked at", "identity.clock": "no host was asked"} {
+		if f, _ := e.Field(key); !strings.Contains(f.Text, want) {
+			t.Errorf("%s: %s", key, f.Text)
+		}
+	}
 	if _, there := e.Field("cleanup.networks"); there {
 		t.Error("it tells where copies were that nobody made")
 	}
