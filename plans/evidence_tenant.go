@@ -11,9 +11,13 @@ import (
 // withheld stands where a copy for one tenant leaves out a name of another.
 const withheld = "[withheld]"
 
-// Mixed is true when a run was about VMs of more than one tenant, or of one and
-// of the operator; a VM beside the plan that was shut down to make room is nobody's.
-func (e Evidence) Mixed() bool {
+// Mixed is true when a run was about VMs of several owners.
+func (e Evidence) Mixed() bool { return len(e.Owners()) > 1 }
+
+// Owners are the tenants of a run's VMs, those that were left out too, with "" for the
+// operator where it held VMs of no tenant; a VM beside the plan that was shut down to
+// make room is of none.
+func (e Evidence) Owners() []string {
 	var all []string
 	if len(e.strangers()) > 0 {
 		all = append(all, "")
@@ -25,7 +29,7 @@ func (e Evidence) Mixed() bool {
 		all = append(all, l.Tenant)
 	}
 	slices.Sort(all)
-	return len(slices.Compact(all)) > 1
+	return slices.Compact(all)
 }
 
 // strangers are VMs that something was done to and that the plan does not have.
@@ -75,7 +79,29 @@ func (e Evidence) ForTenant(tenant string) (Evidence, error) {
 	if err := json.Unmarshal(text, &covered); err != nil {
 		return Evidence{}, fmt.Errorf("report %s: a name of another tenant looks like a number or a time, so no copy for one tenant can be made: %w", e.Number, err)
 	}
+	covered.restore(out)
 	return covered, nil
+}
+
+// restore gives back what is ours and no name, whatever a VM is called: one called
+// test must not take a test failover for something else.
+func (e *Evidence) restore(from Evidence) {
+	e.Operation, e.Verdict, e.Outcome = from.Operation, from.Verdict, from.Outcome
+	for i := range e.VMs {
+		e.VMs[i].Verdict, e.VMs[i].Result = from.VMs[i].Verdict, from.VMs[i].Result
+		for j := range e.VMs[i].Bars {
+			e.VMs[i].Bars[j].Phase = from.VMs[i].Bars[j].Phase
+		}
+	}
+	for i := range e.Findings {
+		e.Findings[i].Severity, e.Findings[i].State = from.Findings[i].Severity, from.Findings[i].State
+	}
+	for i := range e.Fields {
+		e.Fields[i].Block, e.Fields[i].Key, e.Fields[i].Label = from.Fields[i].Block, from.Fields[i].Key, from.Fields[i].Label
+	}
+	for i := range e.Log {
+		e.Log[i].Kind = from.Log[i].Kind
+	}
 }
 
 // namesFor are the labels of a tenant's VMs, and the names that its copy may and

@@ -486,6 +486,24 @@ func TestATenantsCopyIsAboutTheTenantAlone(t *testing.T) {
 	}
 }
 
+// Another tenant's VM may be called as words of ours are.
+func TestAVMCalledTestLeavesTheReportReadable(t *testing.T) {
+	rec, _ := tenantRecord(rand.New(rand.NewPCG(1, 1)))
+	for _, name := range []string{"test", "start", "pass", "done", "people", "run", "PASSED"} {
+		rec.Report.Input.Steps[2].VMs[0].Label, rec.Report.Status.VMs[1].Label = name, name
+		e := MakeEvidence(rec)
+		copied, err := e.ForTenant("acme")
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		vm := copied.VMs[0]
+		lead, ok := copied.Field("people.lead")
+		if copied.Operation != TestFailover || vm.Result != "pass" || vm.Bars[1].Phase != PhaseStart || copied.Log[0].Kind != "run" || !ok || lead.Block != "people" || !strings.HasPrefix(copied.Outcome, "PASSED") {
+			t.Errorf("%s: %s, %s, %+v, %s", name, copied.Operation, copied.Outcome, vm, lead.Block)
+		}
+	}
+}
+
 // A VM that was shut down to make room is not the tenant's, though all VMs of the run
 // are.
 func TestWhoMadeRoomIsNotNamedToATenant(t *testing.T) {
@@ -502,6 +520,9 @@ func TestWhoMadeRoomIsNotNamedToATenant(t *testing.T) {
 	e := MakeEvidence(rec)
 	copied, err := e.ForTenant("acme")
 	text, _ := json.Marshal(copied)
+	if owners := e.Owners(); !slices.Equal(owners, []string{"", "acme"}) {
+		t.Errorf("owners %q", owners)
+	}
 	if err != nil || !e.Mixed() || strings.Contains(string(text), "COB-FILES") {
 		t.Errorf("%v, mixed %v: %s", err, e.Mixed(), text)
 	}
