@@ -387,7 +387,7 @@ func (m *evidenceMaker) measure() {
 	}
 	// What never came up took longer than anything that did: then a target can be
 	// missed, and is never kept.
-	took := Measure{Target: t.RTO.Target, Measured: m.hosts(m.r.RTO.D()), Known: m.r.RTO > 0 && t.Done > 0}
+	took := Measure{Target: t.RTO.Target, Measured: m.hosts(m.r.RTO.D()), Known: m.r.RTO > 0}
 	if took.Known && (m.r.AllUp() || took.Missed()) {
 		t.RTO = took
 	}

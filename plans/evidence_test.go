@@ -251,7 +251,10 @@ func TestWhatNeverCameUpHasNoTime(t *testing.T) {
 		change func(*Record)
 		known  bool
 	}{
-		"all up":                   {func(*Record) {}, true},
+		"all up": {func(*Record) {}, true},
+		"all up, then stopped": {func(r *Record) {
+			r.Report.Status.VMs[0].Verdict, r.Report.Status.VMs[1].Verdict = VerdictStopped, VerdictStopped
+		}, true},
 		"a person left it out":     {func(r *Record) { r.Report.Status.VMs[1].Verdict, r.Report.Status.VMs[1].Times = VerdictSkipped, nil }, true},
 		"one that did not start":   {func(r *Record) { r.Report.Status.VMs[1].Verdict, r.Report.Status.VMs[1].Times = VerdictStopped, nil }, false},
 		"a gate that did not pass": {gate, false},

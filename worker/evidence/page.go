@@ -35,7 +35,7 @@ type (
 		CSS                template.CSS
 		Title, What, Class string
 		Lab                string
-		Key, File          string
+		Key, File, Span    string
 		Withheld           string // how many VMs of others a tenant's copy leaves out
 		Figures            []figure
 		Needed, Other      []plans.EvidenceField
@@ -93,6 +93,7 @@ func viewOf(e plans.Evidence, key PublicKey) pageView {
 	if e.Simulated {
 		v.Lab = fmt.Sprintf("The hosts were simulated (a lab, %gx): this shows how the plan runs, and is no evidence about real machines. Durations are those of the simulated hosts.", e.Speed)
 	}
+	v.Span = spanOf(e.Started.UTC(), e.Ended.UTC())
 	if n := e.Withheld; n > 0 {
 		v.Withheld = fmt.Sprintf("%d VM%s", n, map[bool]string{false: "s"}[n == 1])
 	}
@@ -128,6 +129,16 @@ func viewOf(e plans.Evidence, key PublicKey) pageView {
 		v.Log = append(v.Log, row)
 	}
 	return v
+}
+
+// spanOf names the day of the end where it is another.
+func spanOf(from, to time.Time) string {
+	const day, clock = "2 January 2006 ", "15:04:05"
+	end := to.Format(clock)
+	if from.Format(day) != to.Format(day) {
+		end = to.Format(day + clock)
+	}
+	return from.Format(day+clock) + " to " + end
 }
 
 func kindWords(op plans.Operation) string {

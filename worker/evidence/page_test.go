@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
@@ -32,5 +33,19 @@ func TestATenantsPageClaimsNothingOfOthers(t *testing.T) {
 	e.Tenant, e.Manual, e.LeftOut = "", nil, []plans.LeftOut{}
 	if page, err = Page(e, PublicKey{}); err != nil || bytes.Contains(page, []byte("this copy")) || !bytes.Contains(page, []byte("Nothing of the plan")) {
 		t.Error("the operator's own page talks of a copy", err)
+	}
+}
+
+// A run over midnight, or of days, ends on another day than it began.
+func TestAPageNamesTheDayOfTheEnd(t *testing.T) {
+	for took, want := range map[time.Duration]string{
+		time.Hour: "1 March 2026 09:00:00 to 10:00:00 UTC", 15 * time.Hour: "1 March 2026 09:00:00 to 2 March 2026 00:00:00 UTC",
+		24 * time.Hour: "to 2 March 2026 09:00:00 UTC",
+	} {
+		e := named("VM")
+		e.Ended = e.Started.Add(took)
+		if page, err := Page(e, PublicKey{}); err != nil || !bytes.Contains(page, []byte(want)) {
+			t.Errorf("%s: no %q (%v)", took, want, err)
+		}
 	}
 }
