@@ -30,8 +30,8 @@ func CalendarOf(d ScheduledDrill) (DrillCalendar, error) {
 	if c.cron, err = parseCron(d.Cron); err != nil {
 		return c, err
 	}
-	if c.zone, err = time.LoadLocation(d.Timezone); err != nil {
-		return c, fmt.Errorf("%q is no time zone", d.Timezone)
+	if c.zone, err = parseZone(d.Timezone); err != nil {
+		return c, err
 	}
 	for _, text := range d.Blackout {
 		b, err := parseBlackout(text)
@@ -61,6 +61,16 @@ func parseCron(text string) (cron.Schedule, error) {
 		return nil, fmt.Errorf("%q is no such time: %w", text, err)
 	}
 	return s, nil
+}
+
+// parseZone reads a time zone of the world, not that of the machine: what one shows
+// must be what another runs.
+func parseZone(name string) (*time.Location, error) {
+	zone, err := time.LoadLocation(name)
+	if err != nil || zone == time.Local {
+		return nil, fmt.Errorf("%q is no time zone", name)
+	}
+	return zone, nil
 }
 
 // named is true for a field that cron takes as some days: */2 is one, * is not.

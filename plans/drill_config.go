@@ -1,6 +1,7 @@
 package plans
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -115,6 +116,9 @@ func (c *checker) checkDrillPlan(d *ScheduledDrill, path string) {
 		c.fail(path+".plan", "write the name of a plan: lifeboat plan list names them", "there is no plan %q", d.Plan)
 		return
 	}
+	if ttl := cmp.Or(c.cfg.Plans[i].Test.TTL, DefaultTestTTL); d.Hold != nil && *d.Hold >= ttl {
+		c.fail(path+".hold", "write less, or give the plan a longer test: ttl", "%s is longer than %s: test copies live no longer, and the drill could not pass", *d.Hold, ttl)
+	}
 	for j, stage := range d.Stages {
 		if !slices.ContainsFunc(c.cfg.Plans[i].Steps, func(s Step) bool { return s.Stage == stage }) {
 			c.fail(fmt.Sprintf("%s.stages[%d]", path, j), "write the name of one of its stages", "plan %q has no stage %q", d.Plan, stage)
@@ -129,8 +133,8 @@ func (c *checker) checkDrillTimes(d *ScheduledDrill, path string) {
 	if _, err := parseCron(d.Cron); err != nil {
 		c.fail(path+".cron", `write minute, hour, day, month, weekday, like "0 6 * * SUN"`, "%v", err)
 	}
-	if _, err := time.LoadLocation(d.Timezone); err != nil {
-		c.fail(path+".timezone", "write it like Europe/Dublin", "%q is no time zone", d.Timezone)
+	if _, err := parseZone(d.Timezone); err != nil {
+		c.fail(path+".timezone", "write it like Europe/Dublin", "%v", err)
 	}
 	for i, text := range d.Blackout {
 		if _, err := parseBlackout(text); err != nil {
@@ -144,6 +148,9 @@ func (c *checker) checkDrillTimes(d *ScheduledDrill, path string) {
 	}
 	if d.Within != 0 && d.Within.D() < leastWithin {
 		c.fail(path+".within", "write 15m, or how late it may begin", "%s is too short: an engine that starts again needs longer", d.Within)
+	}
+	if d.Within.D() > 24*time.Hour {
+		c.fail(path+".within", "write at most 24h", "%s late would be another day's drill", d.Within)
 	}
 	if d.Jitter.D() > 12*time.Hour {
 		c.fail(path+".jitter", "write at most 12h", "%s would be another day", d.Jitter)
@@ -161,7 +168,8 @@ var anyDay = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (c *checker) checkCriterion(d *ScheduledDrill, one *DrillCriterion, path string) {
 	kinds := 0
-	for _, set := range []bool{one.Must != "", one.RTO != 0, one.RPO != 0, one.Ask != ""} {
+	asked, named := strings.TrimSpace(one.Ask) != "", strings.TrimSpace(one.Who) != ""
+	for _, set := range []bool{one.Must != "", one.RTO != 0, one.RPO != 0, asked} {
 		if set {
 			kinds++
 		}
@@ -169,11 +177,11 @@ func (c *checker) checkCriterion(d *ScheduledDrill, one *DrillCriterion, path st
 	switch {
 	case kinds != 1:
 		c.fail(path, "make each criterion exactly one of must, rto, rpo and ask", "this criterion is %d things", kinds)
-	case one.Ask == "" && one.Who != "":
+	case !asked && named:
 		c.fail(path+".who", "remove it, or write ask: what the person shall say", "who: goes with ask:")
-	case one.Ask != "" && one.Who == "":
+	case asked && !named:
 		c.fail(path+".who", "name the person who looks", "nobody would be asked")
-	case one.Ask != "" && c.holdOf(d) <= 0:
+	case asked && c.holdOf(d) <= 0:
 		c.fail(path+".ask", "give the drill a hold, like hold: 30m", "nobody could look: the test copies would be removed at once")
 	}
 }

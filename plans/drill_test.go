@@ -257,6 +257,22 @@ func TestADrillHasNoPlansName(t *testing.T) {
 	}
 }
 
+func TestADrillThatNobodyCouldMeanIsRefused(t *testing.T) {
+	for field, want := range map[string]string{
+		"timezone: Local":                      "no time zone", // of which machine?
+		"within: 5000h":                        "another day's drill",
+		`criteria: [{ask: " ", who: Dana}]`:    "is 0 things",
+		`criteria: [{ask: "fine?", who: " "}]`: "nobody would be asked",
+		"hold: 9h":                             "is longer than 8h",
+		"timezone: UTC, within: 24h, hold: 7h, weeks: [-1]": "",
+	} {
+		_, err := Decode(drilling(`drills: [{name: d, plan: all, cron: "0 6 * * SUN", ` + field + `}]`))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || strings.Count(err.Error(), "do: ") != 1) {
+			t.Errorf("%s: %v, want %q", field, err, want)
+		}
+	}
+}
+
 func decodedDrills(t *testing.T, text string) *Config {
 	t.Helper()
 	cfg, err := Decode(drilling(text))

@@ -13,11 +13,15 @@ func (m *evidenceMaker) findings() {
 	m.proposeVMs()
 	m.proposeTargets()
 	for _, j := range m.out.Criteria {
+		key := "criterion:" + j.Criterion.Text
+		if j.Criterion.Who != "" { // several may be asked the same
+			key += ":" + j.Criterion.Who
+		}
 		switch j.Result {
 		case CriterionNotMet:
-			m.propose("criterion:"+j.Criterion.Text, SeverityMajor, "", "success criterion not met: "+j.Criterion.Text+" ("+j.Why+")", "")
+			m.propose(key, SeverityMajor, "", "success criterion not met: "+j.Criterion.Text+" ("+j.Why+")", "")
 		case CriterionNotJudged:
-			m.propose("criterion:"+j.Criterion.Text, SeverityMinor, "", "success criterion not judged: "+j.Criterion.Text+" ("+j.Why+")", "")
+			m.propose(key, SeverityMinor, "", "success criterion not judged: "+j.Criterion.Text+" ("+j.Why+")", "")
 		case CriterionMet:
 		}
 	}

@@ -348,6 +348,16 @@ func TestAnAnswerToACriterionIsNoDecisionOfTheMoment(t *testing.T) {
 	}
 }
 
+func TestTwoWhoAreAskedTheSameAreTwoFindings(t *testing.T) {
+	rec := drillRecord()
+	for who, result := range map[string]CriterionResult{"Dana": CriterionNotMet, "Bob": CriterionNotJudged} {
+		rec.Report.Judgements = append(rec.Report.Judgements, Judgement{Criterion: Criterion{Text: "log in?", Who: who}, Result: result})
+	}
+	if e := MakeEvidence(rec); len(e.Findings) != 2 {
+		t.Errorf("%+v", e.Findings)
+	}
+}
+
 // A test copy that may still be there is said, also where its removal never began.
 func TestACopyThatIsLeftIsSaid(t *testing.T) {
 	rec := drillRecord()
