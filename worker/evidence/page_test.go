@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,8 @@ import (
 func TestThePageIsNotCheckedByItsOwnKey(t *testing.T) {
 	dir, key := exported(t, named("acme corp"))
 	page := string(read(t, dir, "html"))
-	if strings.Contains(page, "--key "+key.Public().String()) || !strings.Contains(page, "verify DR-2026-001-acme-corp.html --key KEY") {
+	names, _ := filepath.Glob(filepath.Join(dir, "DR-2026-001-acme-corp-*.html"))
+	if len(names) != 1 || strings.Contains(page, "--key "+key.Public().String()) || !strings.Contains(page, "verify "+filepath.Base(names[0])+" --key KEY") {
 		t.Error("the page is to be checked by what stands in it, or under another name")
 	}
 }
@@ -47,5 +49,18 @@ func TestAPageNamesTheDayOfTheEnd(t *testing.T) {
 		if page, err := Page(e, PublicKey{}); err != nil || !bytes.Contains(page, []byte(want)) {
 			t.Errorf("%s: no %q (%v)", took, want, err)
 		}
+	}
+}
+
+// Tenants whose names differ only where a file's may not have files of their own, also
+// where nothing of a name may stand in a file's.
+func TestEveryTenantHasAFileOfItsOwn(t *testing.T) {
+	seen := map[string]string{}
+	for _, tenant := range []string{"a b", "a-b", "a/b", "../b", "青木", "赤木", "Müller", "M-ller", strings.Repeat("x", 20)} {
+		name := baseName(plans.Evidence{Number: "DR-2026-001", Tenant: tenant})
+		if other, twice := seen[name]; twice || filepath.Base(name) != name || strings.Contains(name, "..") {
+			t.Errorf("%s: %s, as of %s", tenant, name, other)
+		}
+		seen[name] = tenant
 	}
 }
