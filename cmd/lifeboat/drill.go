@@ -79,7 +79,10 @@ type drillRow struct {
 	Name  string `json:"name"`
 	Plan  string `json:"plan"`
 	State string `json:"state"` // armed, paused, running, unseen
-	Note  string `json:"note,omitempty"`
+	// Paused is true for one that is begun no more, also while one is running; Note
+	// is why, or why it is unseen.
+	Paused bool   `json:"paused,omitempty"`
+	Note   string `json:"note,omitempty"`
 	// Next is when it runs, paused or not.
 	Next time.Time `json:"next,omitzero"`
 	Last *lastRow  `json:"last,omitempty"`
@@ -109,7 +112,10 @@ func listDrills(t terminal, c *cli.Context) error {
 	code := exitOK
 	for i, d := range all {
 		rows[i] = rowOfDrill(d, states[i], reports, time.Now())
-		if last := rows[i].Last; rows[i].State == "paused" || last != nil && last.Outcome != "passed" {
+		if states[i] == nil && unseen == nil {
+			rows[i].Note = drillFailure(control.ErrNoDrill).Error()
+		}
+		if rows[i].bad() {
 			code = exitFinding
 		}
 	}
@@ -157,7 +163,10 @@ func drillStates(c *cli.Context, all []plans.ScheduledDrill) (out []*control.Dri
 func rowOfDrill(d plans.ScheduledDrill, s *control.DrillSchedule, reports []plans.Report, now time.Time) drillRow {
 	r := drillRow{Name: d.Name, Plan: d.Plan, State: "unseen"}
 	if s != nil {
-		r.Note, r.State = s.Note, "armed"
+		r.State, r.Paused = "armed", s.Paused
+		if s.Paused {
+			r.Note = s.Note
+		}
 		switch {
 		case s.Running:
 			r.State = "running"
@@ -179,6 +188,11 @@ func rowOfDrill(d plans.ScheduledDrill, s *control.DrillSchedule, reports []plan
 	return r
 }
 
+// bad is true for a drill that somebody should look after.
+func (r drillRow) bad() bool {
+	return r.Paused || r.Note != "" || r.Last != nil && r.Last.Outcome != "passed"
+}
+
 // onWall is a moment as the calendar's own clock shows it.
 func onWall(at time.Time, c plans.DrillCalendar) string {
 	return at.In(c.Zone()).Format("Mon 2 Jan 2006 15:04 MST")
@@ -186,12 +200,15 @@ func onWall(at time.Time, c plans.DrillCalendar) string {
 
 func showDrillRow(t terminal, r drillRow) {
 	mark := "  "
-	if r.State == "paused" || r.Last != nil && r.Last.Outcome != "passed" {
+	if r.bad() {
 		mark = "! "
 	}
 	t.say("%s%-24s %-8s next %s", mark, cut(plain(r.Name), 24), r.State, r.when)
-	if r.State == "paused" {
+	switch {
+	case r.Paused:
 		t.wrapped("    paused  ", 12, plain(r.Note))
+	case r.Note != "":
+		t.wrapped("    why     ", 12, plain(r.Note))
 	}
 	if r.Last == nil {
 		t.say("    last    never")

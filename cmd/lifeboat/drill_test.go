@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/plans"
+	"github.com/lifeboat-dr/lifeboat/worker/control"
 )
 
 // Next and last stand on one clock, the calendar's own, and say which.
@@ -20,6 +21,28 @@ func TestADrillsTimesAreOfOneClock(t *testing.T) {
 	for _, want := range []string{"next Sun 12 Jul 2026 06:00 EDT", "not begun, due Sun 5 Jul 2026 06:00 EDT: a run goes on."} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in:\n%s", want, out.String())
+		}
+	}
+}
+
+// One that is running and paused is not begun again; one that was resumed has a note
+// and no trouble.
+func TestAPauseShowsWhateverIsUnderWay(t *testing.T) {
+	d := plans.ScheduledDrill{Name: "weekly", Cron: "0 6 * * SUN", Timezone: "UTC"}
+	for _, c := range []struct {
+		is   control.DrillSchedule
+		want string
+		bad  bool
+	}{
+		{control.DrillSchedule{Running: true, Paused: true, Note: "dana: audit"}, "paused  dana: audit", true},
+		{control.DrillSchedule{Paused: true, Note: "dana: audit"}, "paused  dana: audit", true},
+		{control.DrillSchedule{Note: "dana: audit is over"}, "armed", false},
+	} {
+		r := rowOfDrill(d, &c.is, nil, time.Now())
+		var out bytes.Buffer
+		showDrillRow(terminal{out: &out}, r)
+		if !strings.Contains(out.String(), c.want) || r.bad() != c.bad || strings.HasPrefix(out.String(), "!") != c.bad {
+			t.Errorf("%+v: %s", c.is, out.String())
 		}
 	}
 }
