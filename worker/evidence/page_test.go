@@ -64,3 +64,18 @@ func TestEveryTenantHasAFileOfItsOwn(t *testing.T) {
 		seen[name] = tenant
 	}
 }
+
+// Who was asked, who answered and when stand beside a criterion: they may be two.
+func TestACriterionSaysWhoWasAskedAndWhoAnswered(t *testing.T) {
+	e := named("VM")
+	e.Criteria = []plans.Judgement{{Criterion: plans.Criterion{Text: "log in?", Who: "Dana"}, Result: plans.CriterionMet, Why: "yes", By: "Bob", At: began}}
+	page, err := Page(e, PublicKey{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"(asked of Dana)", "(Bob, 1 Mar 2026 09:00 UTC)"} {
+		if !bytes.Contains(page, []byte(want)) {
+			t.Errorf("no %q", want)
+		}
+	}
+}
