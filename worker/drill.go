@@ -173,10 +173,11 @@ func (d *drills) keepOne(ctx context.Context, cfg *Configuration, drill plans.Sc
 	held := err == nil
 	over := now.Add(-is.Within - missedAfter)
 	var open, ahead []time.Time
+	reports := sync.OnceValues(d.journal.Reports) // an engine that was away for long has missed many
 	for _, at := range is.Moments {
 		switch {
 		case at.Before(over):
-			if err := d.missed(cfg, drill, is, at, now); err != nil {
+			if err := d.missed(cfg, drill, is, at, now, reports); err != nil {
 				return err
 			}
 		case at.After(now):
@@ -196,12 +197,13 @@ func (d *drills) keepOne(ctx context.Context, cfg *Configuration, drill plans.Sc
 	}, d.attributes)
 }
 
-// missed reports a moment that passed without a drill.
-func (d *drills) missed(cfg *Configuration, drill plans.ScheduledDrill, is control.DrillSchedule, at, now time.Time) error {
+// missed reports a moment that passed without a drill. reports may be those of before
+// the first of several.
+func (d *drills) missed(cfg *Configuration, drill plans.ScheduledDrill, is control.DrillSchedule, at, now time.Time, reports func() ([]plans.Report, error)) error {
 	if slices.ContainsFunc(is.Begun, at.Equal) {
 		return nil
 	}
-	reports, err := d.journal.Reports()
+	all, err := reports()
 	if err != nil {
 		return err
 	}
@@ -209,7 +211,7 @@ func (d *drills) missed(cfg *Configuration, drill plans.ScheduledDrill, is contr
 	if is.Running && len(is.Begun) > 0 {
 		running = slices.MaxFunc(is.Begun, time.Time.Compare)
 	}
-	f := plans.WhyMissed(drill.Name, at, reports, running, is.Paused, is.Note)
+	f := plans.WhyMissed(drill.Name, at, all, running, is.Paused, is.Note)
 	if f == nil {
 		return nil
 	}

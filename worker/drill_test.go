@@ -148,7 +148,7 @@ func TestAMissedDrillIsToldWhateverHappensInBetween(t *testing.T) {
 	tell, due := d.tell, time.Date(2026, 3, 1, 6, 0, 0, 0, time.UTC)
 	d.tell = func(activities.NotifyIn) error { return errors.New("killed") }
 	missed := func() error {
-		return d.missed(d.now(), d.now().Drills[0], control.DrillSchedule{}, due, due.Add(time.Hour))
+		return d.missed(d.now(), d.now().Drills[0], control.DrillSchedule{}, due, due.Add(time.Hour), d.journal.Reports)
 	}
 	require.Error(t, missed())
 	require.Empty(t, d.reports(), "with a report it counts as told")
@@ -180,7 +180,7 @@ func TestTheCalendarBeginsADrill(t *testing.T) {
 	require.Equal(t, plans.DrillBlackout, r.Status.Findings[0].Code)
 	require.Eventually(t, func() bool { return slices.ContainsFunc(d.held("weekly").Begun, moment.Equal) }, time.Minute, 100*time.Millisecond)
 	// It was begun: an hour later nobody calls it missed.
-	require.NoError(t, d.missed(d.now(), d.now().Drills[0], d.held("weekly"), moment, moment.Add(time.Hour)))
+	require.NoError(t, d.missed(d.now(), d.now().Drills[0], d.held("weekly"), moment, moment.Add(time.Hour), d.journal.Reports))
 	require.Len(t, d.reports(), 1)
 }
 
