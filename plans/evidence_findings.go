@@ -59,7 +59,7 @@ func ManualWord(v Verdict) string {
 	switch v {
 	case VerdictStopped:
 		return "declined"
-	case VerdictRefused:
+	case VerdictRefused, "":
 		return "not reached"
 	case VerdictWaiting, VerdictRunning:
 		return "not answered"

@@ -205,7 +205,7 @@ func (m *evidenceMaker) gates(vm RunVM, s VMStatus, passed bool) string {
 		words = append(words, "passed: "+strings.Join(asked, "; "))
 	}
 	switch {
-	case !passed || len(vm.Gates) > 0:
+	case !passed || len(vm.Gates)+len(not) > 0:
 	case lean(vm):
 		words = append(words, "passed; which those were is not in the report of so large a run")
 	default:

@@ -314,6 +314,9 @@ func TestAStepThatNobodyAnsweredIsAFinding(t *testing.T) {
 	if f := e.Findings; len(f) != 1 || f[0].Key != "step:2" || f[0].Text != "step 2, look: not answered" || e.Outcome != "PASSED WITH 1 FINDING" {
 		t.Errorf("%s: %+v", e.Outcome, f)
 	}
+	if word := ManualWord(""); word != "not reached" {
+		t.Errorf("a step that never began: %q", word)
+	}
 	if i := slices.IndexFunc(e.Log, func(l LogLine) bool { return l.What == "step 2, look" }); i < 0 || e.Log[i].Outcome != "not answered" {
 		t.Errorf("%+v", e.Log)
 	}
@@ -329,7 +332,11 @@ func TestALargeRunsReportClaimsNothingOfWhatItLeavesOut(t *testing.T) {
 			vm.Name, vm.Gates, vm.NICs = "", nil, nil
 		}
 	}
+	rec.Report.Status.Findings = []Finding{{Severity: Warning, Code: "gate-not-passed", VM: "WEB", Text: "tcp 443: no"}}
 	e := MakeEvidence(rec)
+	if got := e.VMs[1].Gates; got != "tcp 443: no" {
+		t.Errorf("a gate that did not pass: %q", got)
+	}
 	nets, _ := e.Field("scope.networks")
 	if vm := e.VMs[0]; strings.Contains(vm.Gates, "no gate") || !strings.HasPrefix(vm.Gates, "passed") || vm.Acts != 1 || nets.Missing == "" {
 		t.Errorf("gates %q, %d acts, networks %+v", vm.Gates, vm.Acts, nets)
