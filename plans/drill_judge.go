@@ -39,11 +39,11 @@ func NotMet(all []Judgement) []string {
 	return out
 }
 
-// Misses are what keeps a test failover from having passed though all its VMs are
-// done, in words: criteria, and targets of the plan and of VMs.
+// Misses are what keeps a drill of the calendar from having passed though all its VMs
+// are done, in words: criteria, and targets of the plan and of VMs.
 func Misses(r Report) []string {
 	out := NotMet(r.Judgements)
-	if r.Input.Operation != TestFailover || r.Status.Verdict == VerdictRefused || gaveWay(r.Status) {
+	if r.Input.Drill == nil || r.Status.Verdict == VerdictRefused || gaveWay(r.Status) {
 		return out
 	}
 	for _, f := range MakeEvidence(Record{Report: r}).Findings {

@@ -404,8 +404,8 @@ func TestCriteriaAreJudged(t *testing.T) {
 	}
 }
 
-// The list, readiness, the calendar's pause and the evidence say the same of a drill:
-// one that missed a target of the plan did not pass.
+// The list, readiness, the calendar's pause and the evidence say the same of a drill of
+// the calendar: one that missed a target of the plan did not pass.
 func TestADrillThatMissedATargetDidNotPassAnywhere(t *testing.T) {
 	in, s := passed(t, "")
 	s.Operation = TestFailover
