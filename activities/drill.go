@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+
 	"github.com/lifeboat-dr/lifeboat/activities/hyperv"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
@@ -46,6 +48,8 @@ type DrillIn struct {
 type DrillOut struct {
 	Input plans.RunInput  `json:"input"`
 	Found []plans.Finding `json:"found,omitempty"`
+	// Within is how late it may begin, 0 for one that a person began.
+	Within plans.Duration `json:"within,omitempty"`
 }
 
 // OpenDrill resolves a drill from the configuration as it is now and says whether
@@ -59,14 +63,15 @@ func (a *Activities) OpenDrill(ctx context.Context, in DrillIn) (DrillOut, error
 		return unbegun(gone, plans.DrillGone, err.Error(), "mend the configuration, or take the drill off the calendar"), nil
 	}
 	out := DrillOut{Input: found.Input}
-	late := in.Start.Now.Sub(in.Start.Due)
+	late := lateBy(in.Start, activity.GetInfo(ctx))
 	switch {
 	case in.Start.ByHand: // a person has weighed the day
 	case found.Black != "":
 		return unbegun(out.Input, plans.DrillBlackout, "a day without drills ("+found.Black+")", "lifeboat drill run "+in.Drill+", if it shall be after all"), nil
 	case late > found.Within:
-		return unbegun(out.Input, plans.DrillMissed, fmt.Sprintf("it was due %s ago, and may begin %s late at most", late.Round(time.Second), plans.Duration(found.Within)),
-			"lifeboat drill run "+in.Drill+" makes up for it"), nil
+		return DrillOut{Input: out.Input, Found: []plans.Finding{DrillTooLate(in.Drill, late, found.Within)}}, nil
+	default:
+		out.Within = plans.Duration(found.Within)
 	}
 	who, err := a.Drills.Real(ctx, out.Input.Plan, BesideOf(out.Input).VMs)
 	if err != nil {
@@ -83,6 +88,18 @@ func (a *Activities) OpenDrill(ctx context.Context, in DrillIn) (DrillOut, error
 	out.Input, missing = ChooseVMs(ctx, a.Hosts, out.Input, views, pairs)
 	out.Found = plans.DrillHurts(append(missing, plans.Readiness(out.Input, views, pairs, time.Now())...))
 	return out, nil
+}
+
+// lateBy is how late a drill is when this attempt begins. The workflow's own moment is
+// not enough: an engine may have died in between.
+func lateBy(start plans.DrillStart, info activity.Info) time.Duration {
+	return start.Now.Sub(start.Due) + max(0, info.StartedTime.Sub(info.ScheduledTime))
+}
+
+// DrillTooLate is why a drill is not begun any more.
+func DrillTooLate(drill string, late, within time.Duration) plans.Finding {
+	return plans.Finding{Severity: plans.Blocker, Code: plans.DrillMissed, Means: "nothing was tested", Remedy: "lifeboat drill run " + drill + " makes up for it",
+		Text: fmt.Sprintf("it was due %s ago, and may begin %s late at most", late.Round(time.Second), plans.Duration(within))}
 }
 
 func unbegun(in plans.RunInput, code, why, remedy string) DrillOut {

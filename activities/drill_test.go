@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/lifeboat-dr/lifeboat/activities/hyperv"
@@ -84,6 +85,15 @@ func TestWhatKeepsADrillFromBeginning(t *testing.T) {
 				t.Errorf("nothing to report under: %+v", out.Input)
 			}
 		})
+	}
+}
+
+// The workflow began in time; the engine died, and hours later another asks.
+func TestADrillIsLateByTheAttemptsOwnClock(t *testing.T) {
+	due := time.Date(2026, 3, 1, 6, 0, 0, 0, time.UTC)
+	info := activity.Info{ScheduledTime: due.Add(2 * time.Second), StartedTime: due.Add(5 * time.Hour)}
+	if late := lateBy(plans.DrillStart{Due: due, Now: due.Add(time.Second)}, info); late < 4*time.Hour {
+		t.Errorf("%s late", late)
 	}
 }
 

@@ -80,7 +80,7 @@ type ReportIn struct {
 	Answers []plans.AnswerRecord `json:"answers,omitempty"`
 }
 
-// ReportOut says which criteria a drill missed.
+// ReportOut says which criteria and targets a drill missed.
 type ReportOut struct {
 	NotMet []string `json:"not_met,omitempty"`
 }
@@ -88,5 +88,5 @@ type ReportOut struct {
 // SaveReport keeps the report of a run in the journal.
 func (a *Activities) SaveReport(_ context.Context, in ReportIn) (ReportOut, error) {
 	r := plans.MakeReport(in.Status, in.Input, in.Answers, a.Version, a.Simulated)
-	return ReportOut{NotMet: plans.NotMet(r.Judgements)}, a.Journal.SaveReport(r)
+	return ReportOut{NotMet: plans.Misses(r)}, a.Journal.SaveReport(r)
 }

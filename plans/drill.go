@@ -123,13 +123,12 @@ func gaveWay(s RunStatus) bool {
 
 // Why a drill was not begun: the code of its report's finding.
 const (
-	DrillBlackout  = "drill-blackout"  // a day without drills
-	DrillBusy      = "drill-busy"      // a real operation, or another drill
-	DrillMissed    = "drill-missed"    // nobody was there to begin it
-	DrillPaused    = "drill-paused"    // somebody stopped the calendar
-	DrillGone      = "drill-gone"      // it is no longer in the configuration
-	DrillNotReady  = "drill-not-ready" // it would hurt, or could not work
-	DrillNoStorage = "drill-no-storage"
+	DrillBlackout  = "drill-blackout"   // a day without drills
+	DrillBusy      = "drill-busy"       // a real operation, or another drill
+	DrillMissed    = "drill-missed"     // nobody was there to begin it
+	DrillPaused    = "drill-paused"     // somebody stopped the calendar
+	DrillGone      = "drill-gone"       // it is no longer in the configuration
+	DrillNoStorage = "drill-no-storage" // a target is all but full
 )
 
 // UnbegunDrill is the report of a drill that was not begun. Nothing was changed.
@@ -227,7 +226,7 @@ func DrillOutcome(r Report) string {
 	switch {
 	case r.Status.Verdict == VerdictRefused:
 		return "not begun"
-	case r.Status.Verdict == VerdictDone && len(NotMet(r.Judgements)) == 0:
+	case r.Status.Verdict == VerdictDone && len(Misses(r)) == 0:
 		return "passed"
 	case r.Status.Verdict == VerdictStuck:
 		return "stuck"

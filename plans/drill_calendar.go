@@ -30,8 +30,8 @@ func CalendarOf(d ScheduledDrill) (DrillCalendar, error) {
 	if c.cron, err = parseCron(d.Cron); err != nil {
 		return c, err
 	}
-	if c.zone, err = time.LoadLocation(d.Timezone); err != nil {
-		return c, fmt.Errorf("%q is no time zone", d.Timezone)
+	if c.zone, err = parseZone(d.Timezone); err != nil {
+		return c, err
 	}
 	for _, text := range d.Blackout {
 		b, err := parseBlackout(text)
@@ -53,7 +53,7 @@ func parseCron(text string) (cron.Schedule, error) {
 		return nil, errors.New("the time zone belongs into the field timezone")
 	case fields[0] == "@every":
 		return nil, errors.New("@every has no day and no hour of its own")
-	case len(fields) == 5 && !strings.HasPrefix(fields[2], "*") && fields[2] != "?" && !strings.HasPrefix(fields[4], "*") && fields[4] != "?":
+	case len(fields) == 5 && named(fields[2]) && named(fields[4]):
 		return nil, errors.New("a day of the month and a weekday together mean either of them, in cron; weeks: [1] keeps the first weekday of a month")
 	}
 	s, err := cron.ParseStandard(text)
@@ -61,6 +61,21 @@ func parseCron(text string) (cron.Schedule, error) {
 		return nil, fmt.Errorf("%q is no such time: %w", text, err)
 	}
 	return s, nil
+}
+
+// parseZone reads a time zone of the world, not that of the machine: what one shows
+// must be what another runs.
+func parseZone(name string) (*time.Location, error) {
+	zone, err := time.LoadLocation(name)
+	if err != nil || zone == time.Local {
+		return nil, fmt.Errorf("%q is no time zone", name)
+	}
+	return zone, nil
+}
+
+// named is true for a field that cron takes as some days: */2 is one, * is not.
+func named(field string) bool {
+	return !strings.HasPrefix(field, "*") && !strings.HasPrefix(field, "?") || strings.Contains(field, "/")
 }
 
 // Zone is the time zone that the calendar is meant in.
@@ -138,9 +153,10 @@ func (c DrillCalendar) walk(after time.Time, tell func(DrillDay) bool) {
 			continue
 		}
 		day := DrillDay{At: at.UTC(), Black: c.Black(at)}
-		if day.Black == "" {
+		switch {
+		case day.Black == "":
 			last = at
-		} else {
+		case at.In(c.zone).Day() == wall.Day(): // its jitter may have carried it into the next
 			wall = endOfDay(wall)
 		}
 		if !tell(day) {

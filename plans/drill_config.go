@@ -1,6 +1,7 @@
 package plans
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -91,6 +92,11 @@ func (c *checker) checkDrills() {
 		if strings.ContainsAny(d.Name, "/\n\r\t") {
 			c.fail(path+".name", "use letters, digits and dashes", "a drill's name must hold no slash and no line break")
 		}
+		if slices.ContainsFunc(c.cfg.Plans, func(p RecoveryPlan) bool { return p.Name == d.Name }) {
+			// Runs are named for either, with the moment: the journal keeps the first
+			// report of a name.
+			c.fail(path+".name", "name it otherwise, like "+d.Name+"-weekly", "a plan is called %q: its runs and this drill's could not be told apart", d.Name)
+		}
 		c.checkDrillPlan(d, path)
 		c.checkDrillTimes(d, path)
 		switch d.Point {
@@ -109,6 +115,9 @@ func (c *checker) checkDrillPlan(d *ScheduledDrill, path string) {
 	if i < 0 {
 		c.fail(path+".plan", "write the name of a plan: lifeboat plan list names them", "there is no plan %q", d.Plan)
 		return
+	}
+	if ttl := cmp.Or(c.cfg.Plans[i].Test.TTL, DefaultTestTTL); d.Hold != nil && *d.Hold >= ttl {
+		c.fail(path+".hold", "write less, or give the plan a longer test: ttl", "%s is longer than %s: test copies live no longer, and the drill could not pass", *d.Hold, ttl)
 	}
 	for j, stage := range d.Stages {
 		if !slices.ContainsFunc(c.cfg.Plans[i].Steps, func(s Step) bool { return s.Stage == stage }) {
@@ -135,6 +144,9 @@ func (c *checker) checkDrillTimes(d *ScheduledDrill, path string) {
 	if d.Within != 0 && d.Within.D() < leastWithin {
 		c.fail(path+".within", "write 15m, or how late it may begin", "%s is too short: an engine that starts again needs longer", d.Within)
 	}
+	if d.Within.D() > 24*time.Hour {
+		c.fail(path+".within", "write at most 24h", "%s late would be another day's drill", d.Within)
+	}
 	if d.Jitter.D() > 12*time.Hour {
 		c.fail(path+".jitter", "write at most 12h", "%s would be another day", d.Jitter)
 	}
@@ -151,8 +163,8 @@ func (c *checker) checkTimes(cron, zone, path string) {
 	if _, err := parseCron(cron); err != nil {
 		c.fail(path+".cron", `write minute, hour, day, month, weekday, like "0 6 * * SUN"`, "%v", err)
 	}
-	if _, err := time.LoadLocation(zone); err != nil {
-		c.fail(path+".timezone", "write it like Europe/Dublin", "%q is no time zone", zone)
+	if _, err := parseZone(zone); err != nil {
+		c.fail(path+".timezone", "write it like Europe/Dublin", "%v", err)
 	}
 }
 
@@ -161,7 +173,8 @@ var anyDay = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (c *checker) checkCriterion(d *ScheduledDrill, one *DrillCriterion, path string) {
 	kinds := 0
-	for _, set := range []bool{one.Must != "", one.RTO != 0, one.RPO != 0, one.Ask != ""} {
+	asked, named := strings.TrimSpace(one.Ask) != "", strings.TrimSpace(one.Who) != ""
+	for _, set := range []bool{one.Must != "", one.RTO != 0, one.RPO != 0, asked} {
 		if set {
 			kinds++
 		}
@@ -169,11 +182,11 @@ func (c *checker) checkCriterion(d *ScheduledDrill, one *DrillCriterion, path st
 	switch {
 	case kinds != 1:
 		c.fail(path, "make each criterion exactly one of must, rto, rpo and ask", "this criterion is %d things", kinds)
-	case one.Ask == "" && one.Who != "":
+	case !asked && named:
 		c.fail(path+".who", "remove it, or write ask: what the person shall say", "who: goes with ask:")
-	case one.Ask != "" && one.Who == "":
+	case asked && !named:
 		c.fail(path+".who", "name the person who looks", "nobody would be asked")
-	case one.Ask != "" && c.holdOf(d) <= 0:
+	case asked && c.holdOf(d) <= 0:
 		c.fail(path+".ask", "give the drill a hold, like hold: 30m", "nobody could look: the test copies would be removed at once")
 	}
 }

@@ -39,6 +39,21 @@ func NotMet(all []Judgement) []string {
 	return out
 }
 
+// Misses are what keeps a drill of the calendar from having passed though all its VMs
+// are done, in words: criteria, and targets of the plan and of VMs.
+func Misses(r Report) []string {
+	out := NotMet(r.Judgements)
+	if r.Input.Drill == nil || r.Status.Verdict == VerdictRefused || gaveWay(r.Status) {
+		return out
+	}
+	for _, f := range MakeEvidence(Record{Report: r}).Findings {
+		if what, _, _ := strings.Cut(f.Key, ":"); what == "rto" || what == "rpo" {
+			out = append(out, f.Text)
+		}
+	}
+	return out
+}
+
 type judge struct {
 	in      RunInput
 	s       RunStatus
@@ -86,15 +101,15 @@ func (j judge) all(words string, good func(VMStatus) bool) (CriterionResult, str
 		}
 	}
 	if len(bad) > 0 {
-		return CriterionNotMet, fmt.Sprintf("%d of %d %s: %s", len(bad), len(j.s.VMs), words, fewOf(bad))
+		return CriterionNotMet, fmt.Sprintf("%d of %d %s: %s", len(bad), len(j.s.VMs), words, fewOf(bad, 8))
 	}
 	return CriterionMet, fmt.Sprintf("%d of %d VMs", len(j.s.VMs), len(j.s.VMs))
 }
 
-// fewOf are a few of many.
-func fewOf(all []string) string {
-	if len(all) > 8 {
-		return fmt.Sprintf("%s and %d more", strings.Join(all[:8], ", "), len(all)-8)
+// fewOf are the first of many.
+func fewOf(all []string, most int) string {
+	if len(all) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
 	}
 	return strings.Join(all, ", ")
 }
@@ -107,7 +122,7 @@ func (j judge) gates() (CriterionResult, string) {
 		return !phaseEnded(vm, PhaseGates).IsZero() && !slices.Contains(failed, vm.Label)
 	})
 	if result == CriterionMet && len(unasked) > 0 {
-		return CriterionNotJudged, "not every gate could be asked: " + fewOf(unasked)
+		return CriterionNotJudged, "not every gate could be asked: " + fewOf(unasked, 8)
 	}
 	return result, why
 }
@@ -124,7 +139,11 @@ func (j judge) withCode(codes ...string) []string {
 }
 
 func (j judge) withinRTO(limit Duration) (CriterionResult, string) {
-	if result, why := j.all("did not come up", func(vm VMStatus) bool { return !phaseEnded(vm, PhaseGates).IsZero() }); result != CriterionMet {
+	failed := j.withCode("gate-not-passed")
+	result, why := j.all("did not come up", func(vm VMStatus) bool {
+		return !phaseEnded(vm, PhaseGates).IsZero() && !slices.Contains(failed, vm.Label)
+	})
+	if result != CriterionMet {
 		return result, why
 	}
 	took := Duration((time.Duration(float64(j.rto) * max(1, j.in.Speed))).Round(time.Second))
@@ -135,20 +154,39 @@ func (j judge) withinRTO(limit Duration) (CriterionResult, string) {
 }
 
 func (j judge) withinRPO(limit Duration) (CriterionResult, string) {
-	var worst RunVM
+	status := map[string]VMStatus{}
+	for _, s := range j.s.VMs {
+		status[s.ID] = s
+	}
+	var worst Duration
+	var label string
 	for _, vm := range j.in.VMs() {
-		if vm.Point.Time.IsZero() && vm.Behind == 0 {
+		switch s := status[vm.ID]; {
+		case phaseEnded(s, PhaseStart).IsZero():
+			return CriterionNotJudged, vm.Label + " did not come up, with whatever data"
+		case vm.Point.Time.IsZero() && vm.Behind == 0:
 			return CriterionNotJudged, "how old the data of " + vm.Label + " was is not known"
-		}
-		if worst.ID == "" || vm.Behind > worst.Behind {
-			worst = vm
+		case label == "" || dataAge(vm, s) > worst:
+			worst, label = dataAge(vm, s), vm.Label
 		}
 	}
-	why := fmt.Sprintf("the oldest was %s, of %s", Duration(worst.Behind.D().Round(time.Second)), worst.Label)
-	if worst.Behind > limit {
+	if label == "" {
+		return CriterionNotJudged, "no VM took part"
+	}
+	why := fmt.Sprintf("the oldest was %s, of %s", Duration(worst.D().Round(time.Second)), label)
+	if worst > limit {
 		return CriterionNotMet, why
 	}
 	return CriterionMet, why
+}
+
+// dataAge is how old the data was that a VM came up with: the age that was seen before
+// the start, and more where an older point was taken.
+func dataAge(vm RunVM, s VMStatus) Duration {
+	if s.Point.Time.IsZero() || vm.Point.Time.IsZero() {
+		return vm.Behind
+	}
+	return vm.Behind + Duration(max(0, vm.Point.Time.Sub(s.Point.Time)))
 }
 
 // person takes the last word that was given.

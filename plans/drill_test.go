@@ -74,6 +74,38 @@ func TestDrillCalendar(t *testing.T) {
 	}
 }
 
+// Cron takes every other day *or* a Sunday, as it does the first or a Sunday.
+func TestADayAndAWeekdayAreRefusedInEveryForm(t *testing.T) {
+	for cron, fine := range map[string]bool{
+		"0 6 */2 * SUN": false, "0 6 1-31/2 * SUN": false, "0 6 1 * */2": false, "0 6 ?/2 * SUN": false, "0 6 1-7 * 0": false,
+		"0 6 */2 * *": true, "0 6 * * */2": true, "0 6 ? * SUN": true, "0 6 1 * ?": true,
+	} {
+		if _, err := parseCron(cron); (err == nil) != fine {
+			t.Errorf("%q: %v", cron, err)
+		}
+	}
+}
+
+// A time that its jitter carries into a black day takes no other of its own day with
+// it.
+func TestJitterIntoABlackDayLeavesTheDayItself(t *testing.T) {
+	d := ScheduledDrill{Cron: "0 20,23 * * *", Jitter: Duration(6 * time.Hour)}
+	found := 0
+	for i := range 400 {
+		d.Name, d.Blackout = fmt.Sprintf("d%d", i), []string{"2026-01-02"}
+		c := calendarOf(t, d)
+		if early, late := c.spread(anyDay.Add(20*time.Hour)), c.spread(anyDay.Add(23*time.Hour)); early.Day() == 2 && late.Day() == 1 {
+			found++
+			if got := c.Next(anyDay.Add(12*time.Hour), 1)[0]; !got.Equal(late) {
+				t.Errorf("%s: the next is %s, not %s", d.Name, got, late)
+			}
+		}
+	}
+	if found == 0 {
+		t.Fatal("no such day among them")
+	}
+}
+
 func TestDrillPreviewTellsWhatIsLeftOut(t *testing.T) {
 	c := calendarOf(t, ScheduledDrill{Cron: "0 */6 * * *", Blackout: []string{"month-end"}})
 	var got []string
@@ -216,6 +248,31 @@ func TestDrillErrorsAreToldAllAtOnce(t *testing.T) {
 	}
 }
 
+// A drill that is not begun because its plan's real run began in the same second must
+// not take that run's place in the journal.
+func TestADrillHasNoPlansName(t *testing.T) {
+	_, err := Decode(drilling(`drills: [{name: all, plan: all, cron: "0 6 * * SUN"}]`))
+	if err == nil || !strings.Contains(err.Error(), "drills.yaml:1:") || !strings.Contains(err.Error(), "all-weekly") || strings.Count(err.Error(), "do: ") != 1 {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestADrillThatNobodyCouldMeanIsRefused(t *testing.T) {
+	for field, want := range map[string]string{
+		"timezone: Local":                      "no time zone", // of which machine?
+		"within: 5000h":                        "another day's drill",
+		`criteria: [{ask: " ", who: Dana}]`:    "is 0 things",
+		`criteria: [{ask: "fine?", who: " "}]`: "nobody would be asked",
+		"hold: 9h":                             "is longer than 8h",
+		"timezone: UTC, within: 24h, hold: 7h, weeks: [-1]": "",
+	} {
+		_, err := Decode(drilling(`drills: [{name: d, plan: all, cron: "0 6 * * SUN", ` + field + `}]`))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || strings.Count(err.Error(), "do: ") != 1) {
+			t.Errorf("%s: %v, want %q", field, err, want)
+		}
+	}
+}
+
 func decodedDrills(t *testing.T, text string) *Config {
 	t.Helper()
 	cfg, err := Decode(drilling(text))
@@ -308,6 +365,9 @@ func TestCriteriaAreJudged(t *testing.T) {
 		{"in time, by the hosts' clock", "rto: 20m", nil, nil, CriterionMet, "20m"},
 		{"too late", "rto: 19m", nil, nil, CriterionNotMet, "20m"},
 		{"not all up, so no time", "rto: 1h", func(_ *RunInput, s *RunStatus) { s.VMs[0].Times[1].Ended = time.Time{} }, nil, CriterionNotMet, "did not come up"},
+		{"a gate red, so not up", "rto: 1h", func(_ *RunInput, s *RunStatus) { s.Findings = []Finding{{Code: "gate-not-passed", VM: "dc"}} }, nil, CriterionNotMet, "dc"},
+		{"nothing came up, with whatever data", "rpo: 1h", func(_ *RunInput, s *RunStatus) { s.VMs[0].Times, s.VMs[1].Times = nil, nil }, nil, CriterionNotJudged, "did not come up"},
+		{"an older point was taken", "rpo: 4m", func(_ *RunInput, s *RunStatus) { s.VMs[1].Point.Time = anyDay.Add(-3 * time.Minute) }, nil, CriterionNotMet, "7m, of web"},
 		{"data young enough", "rpo: 4m", nil, nil, CriterionMet, "4m"},
 		{"data too old", "rpo: 4m", func(in *RunInput, _ *RunStatus) { in.Steps[1].VMs[0].Behind = Duration(5 * time.Minute) }, nil, CriterionNotMet, "5m, of web"},
 		{"age not known", "rpo: 4m", func(in *RunInput, _ *RunStatus) {
@@ -341,6 +401,27 @@ func TestCriteriaAreJudged(t *testing.T) {
 				t.Errorf("answered by %q", r.Judgements[0].By)
 			}
 		})
+	}
+}
+
+// The list, readiness, the calendar's pause and the evidence say the same of a drill of
+// the calendar: one that missed a target of the plan did not pass.
+func TestADrillThatMissedATargetDidNotPassAnywhere(t *testing.T) {
+	in, s := passed(t, "")
+	s.Operation = TestFailover
+	for i := range s.VMs {
+		s.VMs[i].Point = Point{Time: anyDay}
+	}
+	for target, want := range map[Duration]string{Duration(time.Hour): "passed", Duration(10 * time.Minute): "not passed"} {
+		in.Objectives.RTO = target
+		r := MakeReport(s, in, nil, "v", true)
+		good := want == "passed"
+		if got := DrillOutcome(r); got != want || (len(Misses(r)) == 0) != good || LastDrills([]Report{r})["all"].Passed != good {
+			t.Errorf("target %s: %s, missed %q", target, got, Misses(r))
+		}
+		if e := MakeEvidence(Record{Report: r}); strings.HasPrefix(e.Outcome, "NOT") == good {
+			t.Errorf("target %s: %s", target, e.Outcome)
+		}
 	}
 }
 

@@ -97,7 +97,7 @@ type VMEvidence struct {
 	SourceHost string  `json:"source_host"`
 	TargetHost string  `json:"target_host"`
 	Verdict    Verdict `json:"verdict"`
-	Result     string  `json:"result"` // pass, fail, or the verdict of what is no test
+	Result     string  `json:"result"` // pass, fail, left out, not tested, or the verdict of what is no test
 	Doing      string  `json:"doing,omitempty"`
 	Point      Point   `json:"point,omitzero"`
 	RPO        Measure `json:"rpo"`

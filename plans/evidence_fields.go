@@ -19,8 +19,13 @@ func (m *evidenceMaker) fields() {
 	m.signOff()
 }
 
+// fact is what lifeboat says; what the record does not have is a blank.
 func (m *evidenceMaker) fact(key, label, text string) {
-	m.out.Fields = append(m.out.Fields, EvidenceField{Block: blockOf(key), Key: key, Label: label, Text: text, By: ByLifeboat})
+	f := EvidenceField{Block: blockOf(key), Key: key, Label: label, Text: text, By: ByLifeboat}
+	if text == "" {
+		f.By, f.Missing = "", "it was not recorded"
+	}
+	m.out.Fields = append(m.out.Fields, f)
 }
 
 // written is what the plan, or who began the run, had to write before it: a blank
@@ -111,6 +116,9 @@ func short(hash string) string {
 
 // clocks is how far hosts were off, as far as the run saw it.
 func (m *evidenceMaker) clocks() string {
+	if m.unseen() {
+		return "no host was asked"
+	}
 	var off []string
 	for _, f := range m.s.Findings {
 		if f.Code == "clock-skew" {
@@ -151,7 +159,7 @@ func (m *evidenceMaker) criteria() string {
 
 func (m *evidenceMaker) people() {
 	m.said("people.lead", "Lead", EditLead, "who led", true, false)
-	operators := []string{m.s.StartedBy}
+	operators := []string{cmp.Or(m.s.StartedBy, "nobody named")}
 	var approved []string
 	for _, a := range m.r.Answers {
 		if !slices.Contains(operators, a.Answer.By) {
@@ -162,7 +170,7 @@ func (m *evidenceMaker) people() {
 		}
 	}
 	m.fact("people.operators", "Operators, by login", strings.Join(operators, ", "))
-	m.fact("people.approved", "Started and approved by", strings.Join(slices.Compact(append([]string{m.s.StartedBy + " (started)"}, approved...)), ", "))
+	m.fact("people.approved", "Started and approved by", strings.Join(slices.Compact(append([]string{operators[0] + " (started)"}, approved...)), ", "))
 	m.said("people.observers", "Observers", EditObserver, "who observed, or none", false, true)
 	m.said("people.third_parties", "Third parties", EditThirdParty, "who took part, or none", false, true)
 	if roles := m.about().Roles; len(roles) > 0 {
@@ -188,14 +196,27 @@ func (m *evidenceMaker) scope() {
 	}
 	m.fact("scope.hosts", "Hosts", strings.Join(hosts, ", "))
 	m.fact("scope.vms", "VMs", fmt.Sprintf("%s in %s; %d left out", counted(len(m.out.VMs), "VM"), counted(len(m.out.Stages), "stage"), len(m.out.LeftOut)))
-	m.fact("scope.networks", "Networks at the target", cmp.Or(strings.Join(nets, ", "), "none was set"))
+	if len(nets) == 0 && !slices.ContainsFunc(m.in.VMs(), lean) {
+		nets = []string{"none was set"}
+	}
+	m.fact("scope.networks", "Networks at the target", strings.Join(nets, ", "))
 	if about := m.about(); about.Scope != "" {
 		m.out.Fields = append(m.out.Fields, EvidenceField{Block: "scope", Key: "scope.plan", Label: "Scope of the plan", Text: about.Scope, By: ByPlan})
 	}
 	m.fact("before.readiness", "Readiness at the start", m.readiness())
 }
 
+// unseen is true for a drill that was not begun before anybody looked at a host.
+func (m *evidenceMaker) unseen() bool {
+	return m.s.Verdict == VerdictRefused && slices.ContainsFunc(m.s.Findings, func(f Finding) bool {
+		return slices.Contains([]string{DrillBlackout, DrillBusy, DrillMissed, DrillPaused, DrillGone}, f.Code)
+	})
+}
+
 func (m *evidenceMaker) readiness() string {
+	if m.unseen() {
+		return "not looked at: the drill was not begun"
+	}
 	n := map[Severity]int{}
 	for _, f := range m.s.Findings {
 		n[f.Severity]++
@@ -229,21 +250,13 @@ func (m *evidenceMaker) results() {
 	}
 	f := EvidenceField{Block: "result", Key: "result.integrity", Label: "Data integrity", Text: "a note for each VM: see the table of VMs", By: "people"}
 	if len(bare) > 0 {
-		f.Text, f.By, f.Missing, f.Needed = "", "", "integrity check note for "+some(bare), true
+		f.Text, f.By, f.Missing, f.Needed = "", "", "integrity check note for "+fewOf(bare, 4), true
 	}
 	if m.brings() && m.out.Measured.Done > 0 {
 		m.out.Fields = append(m.out.Fields, f)
 	}
 	m.fact("result.good_copy", "Good copy in the end", m.s.GoodCopy)
 	m.fact("result.way_back", "Way back in the end", m.s.WayBack)
-}
-
-// some names at most four.
-func some(names []string) string {
-	if len(names) <= 4 {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
 }
 
 // cleanUp is the proof that a drill left nothing, and that replication went on; of
@@ -264,23 +277,26 @@ func (m *evidenceMaker) cleanUp() {
 	made, gone, last := 0, 0, time.Time{}
 	var left, after []string
 	for _, vm := range m.s.VMs {
-		for _, t := range vm.Times {
-			if t.Phase != PhaseCleanUp {
-				continue
-			}
-			made++
-			if t.Ended.IsZero() {
-				left = append(left, vm.Label+": "+vm.Doing)
-				continue
-			}
+		removed := phaseEnded(vm, PhaseCleanUp)
+		switch {
+		case !removed.IsZero():
 			gone++
-			if t.Ended.After(last) {
-				last = t.Ended
-			}
+		case vm.TestVM != "" || slices.ContainsFunc(vm.Times, func(t PhaseTime) bool { return t.Phase == PhaseCleanUp }):
+			left = append(left, vm.Label+": "+vm.Doing)
+		default:
+			continue // it never had one
+		}
+		made++
+		if removed.After(last) {
+			last = removed
 		}
 		if vm.After != "" {
 			after = append(after, vm.Label+": "+vm.After)
 		}
+	}
+	if made == 0 {
+		m.fact("cleanup.copies", "Test copies", "none was made, so nothing had to be removed")
+		return
 	}
 	text := fmt.Sprintf("%d of %d test copies removed, seen on the hosts", gone, made)
 	if !last.IsZero() {
@@ -291,10 +307,6 @@ func (m *evidenceMaker) cleanUp() {
 	}
 	m.fact("cleanup.copies", "Test copies", text)
 	m.fact("cleanup.networks", "Networks", "test copies were on isolated switches only; nothing of production was connected elsewhere, so nothing had to be restored")
-	if len(after) == 0 {
-		m.out.Fields = append(m.out.Fields, EvidenceField{Block: "cleanup", Key: "cleanup.replication", Label: "Replication afterwards", Missing: "it was not recorded"})
-		return
-	}
 	m.fact("cleanup.replication", "Replication afterwards", strings.Join(after, "; "))
 }
 

@@ -13,11 +13,15 @@ func (m *evidenceMaker) findings() {
 	m.proposeVMs()
 	m.proposeTargets()
 	for _, j := range m.out.Criteria {
+		key := "criterion:" + j.Criterion.Text
+		if j.Criterion.Who != "" { // several may be asked the same
+			key += ":" + j.Criterion.Who
+		}
 		switch j.Result {
 		case CriterionNotMet:
-			m.propose("criterion:"+j.Criterion.Text, SeverityMajor, "", "success criterion not met: "+j.Criterion.Text+" ("+j.Why+")", "")
+			m.propose(key, SeverityMajor, "", "success criterion not met: "+j.Criterion.Text+" ("+j.Why+")", "")
 		case CriterionNotJudged:
-			m.propose("criterion:"+j.Criterion.Text, SeverityMinor, "", "success criterion not judged: "+j.Criterion.Text+" ("+j.Why+")", "")
+			m.propose(key, SeverityMinor, "", "success criterion not judged: "+j.Criterion.Text+" ("+j.Why+")", "")
 		case CriterionMet:
 		}
 	}
@@ -27,8 +31,13 @@ func (m *evidenceMaker) findings() {
 		}
 	}
 	for _, step := range m.out.Manual {
-		if step.Verdict == VerdictSkipped || step.Verdict == VerdictStopped {
-			m.propose(fmt.Sprintf("step:%d", step.Step), SeverityMinor, "", fmt.Sprintf("step %d, %s: %s by %s: %s", step.Step, step.Name, manualWord(step.Verdict), strings.Join(step.By, ", "), step.Note), "")
+		text := fmt.Sprintf("step %d, %s: %s", step.Step, step.Name, ManualWord(step.Verdict))
+		switch step.Verdict {
+		case VerdictSkipped, VerdictStopped:
+			m.propose(fmt.Sprintf("step:%d", step.Step), SeverityMinor, "", fmt.Sprintf("%s by %s: %s", text, strings.Join(step.By, ", "), step.Note), "")
+		case VerdictWaiting, VerdictRunning:
+			m.propose(fmt.Sprintf("step:%d", step.Step), SeverityMinor, "", text, "")
+		default:
 		}
 	}
 	for _, f := range m.s.Findings {
@@ -45,10 +54,16 @@ func (m *evidenceMaker) findings() {
 	}
 }
 
-// manualWord is what a person did with a step.
-func manualWord(v Verdict) string {
-	if v == VerdictStopped {
+// ManualWord is what became of a step for people, in a run that has ended.
+func ManualWord(v Verdict) string {
+	switch v {
+	case VerdictStopped:
 		return "declined"
+	case VerdictRefused, "":
+		return "not reached"
+	case VerdictWaiting, VerdictRunning:
+		return "not answered"
+	default:
 	}
 	return string(v)
 }
@@ -143,7 +158,8 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// amend adds a person's finding, or says more about one that is there.
+// amend adds a person's finding, or says more about one that is there: who said what
+// when stands beside it. A severity is only ever raised.
 func (m *evidenceMaker) amend(e RecordEntry, edit ReportEdit) {
 	at := slices.IndexFunc(m.out.Findings, func(f EvidenceFinding) bool { return f.Key == edit.About })
 	if edit.About == "" || at < 0 {
@@ -152,12 +168,21 @@ func (m *evidenceMaker) amend(e RecordEntry, edit ReportEdit) {
 			Text: edit.Text, By: edit.By, At: e.At, State: "open",
 		})
 		at = len(m.out.Findings) - 1
-	} else if edit.Text != "" || edit.File != "" {
-		m.out.Findings[at].Remarks = append(m.out.Findings[at].Remarks, Remark{By: edit.By, At: e.At, Text: edit.Text, File: edit.File, Hash: edit.Hash})
+	} else {
+		m.out.Findings[at].Remarks = append(m.out.Findings[at].Remarks, Remark{By: edit.By, At: e.At, Text: edit.said(), File: edit.File, Hash: edit.Hash})
 	}
 	f := &m.out.Findings[at]
-	f.Severity, f.Owner, f.Action = cmp.Or(edit.Severity, f.Severity), cmp.Or(edit.Owner, f.Owner), cmp.Or(edit.Action, f.Action)
+	f.Owner, f.Action = cmp.Or(edit.Owner, f.Owner), cmp.Or(edit.Action, f.Action)
 	f.Due, f.State = cmp.Or(edit.Due, f.Due), cmp.Or(edit.State, f.State)
+	if !lowers(edit.Severity, f.Severity) {
+		f.Severity = cmp.Or(edit.Severity, f.Severity)
+	}
+}
+
+// lowers is true for a severity that makes less of a finding: what was found would
+// no longer be counted.
+func lowers(to, from string) bool {
+	return to != "" && slices.Index(findingSeverities, to) > slices.Index(findingSeverities, from)
 }
 
 // outcome is the verdict for a reader. A drill passes when every VM came up, no

@@ -17,8 +17,12 @@ func (m *evidenceMaker) log() {
 	}
 	m.acts(who)
 	for _, st := range m.s.StepList {
+		outcome := string(st.Verdict)
+		if st.Kind == "manual" {
+			outcome = ManualWord(st.Verdict)
+		}
 		if !st.Started.IsZero() {
-			m.out.Log = append(m.out.Log, LogLine{At: st.Started, Ended: st.Ended, Kind: "step", Who: cmp.Or(st.By, ByLifeboat), What: fmt.Sprintf("step %d, %s", st.Number, st.Name), Outcome: string(st.Verdict)})
+			m.out.Log = append(m.out.Log, LogLine{At: st.Started, Ended: st.Ended, Kind: "step", Who: cmp.Or(st.By, ByLifeboat), What: fmt.Sprintf("step %d, %s", st.Number, st.Name), Outcome: outcome})
 		}
 	}
 	for _, a := range m.r.Answers {
@@ -55,8 +59,8 @@ func (m *evidenceMaker) acts(who string) {
 			key := e.VM + "\x00" + e.Host + "\x00" + string(e.Verb)
 			if times[key]++; times[key] > 1 {
 				line.Extra = fmt.Sprintf("again, the %s time", nth(times[key]))
-				m.repeated(e.VM)
 			}
+			m.count(e.VM, times[key] > 1)
 		case "note":
 			line.Kind, line.Who, line.What = "told", ByLifeboat, "told people: "+e.Text
 		case "edit":
@@ -89,10 +93,14 @@ func nth(n int) string {
 	return fmt.Sprintf("%dth", n)
 }
 
-func (m *evidenceMaker) repeated(vm string) {
+// count adds an act to its VM: of a large run the journal alone has them.
+func (m *evidenceMaker) count(vm string, again bool) {
 	for i := range m.out.VMs {
 		if m.out.VMs[i].ID == vm {
-			m.out.VMs[i].Repeats++
+			m.out.VMs[i].Acts++
+			if again {
+				m.out.VMs[i].Repeats++
+			}
 		}
 	}
 }
@@ -106,7 +114,12 @@ func (m *evidenceMaker) answer(a AnswerRecord) LogLine {
 			line.VM = vm.Label
 		}
 	}
-	if a.Answer.Step != 0 {
+	people := m.in.Drill.People()
+	i := slices.IndexFunc(people, func(c Criterion) bool { return c.Step == a.Answer.Step })
+	switch {
+	case i >= 0:
+		line.What += fmt.Sprintf(" %q", people[i].Text)
+	case a.Answer.Step != 0:
 		line.What += fmt.Sprintf(" step %d", a.Answer.Step)
 	}
 	if len(a.Answer.Stages) > 0 {
@@ -118,7 +131,7 @@ func (m *evidenceMaker) answer(a AnswerRecord) LogLine {
 	if a.Answer.Via != "" {
 		line.Outcome = "through " + a.Answer.Via
 	}
-	if !asked(a.Answer.Choice) {
+	if i < 0 && !asked(a.Answer.Choice) {
 		line.Extra = "not in the plan"
 	}
 	return line

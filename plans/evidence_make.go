@@ -92,10 +92,13 @@ func (m *evidenceMaker) vms() {
 func (m *evidenceMaker) vm(step RunStep, vm RunVM, s VMStatus) VMEvidence {
 	e := VMEvidence{
 		ID: vm.ID, Label: vm.Label, Tenant: vm.Tenant, Step: step.Number, SourceHost: vm.SourceHost, TargetHost: vm.TargetHost,
-		Verdict: s.Verdict, Doing: s.Doing, Point: s.Point, After: s.After, Acts: len(s.Acts),
+		Verdict: s.Verdict, Doing: s.Doing, Point: s.Point, After: s.After,
 	}
 	if s.Verdict == "" {
 		e.Verdict = VerdictUnknown
+		if m.s.Verdict == VerdictRefused {
+			e.Verdict = VerdictRefused
+		}
 	}
 	if s.Verdict == VerdictDone {
 		m.out.Measured.Done++
@@ -120,12 +123,15 @@ func (m *evidenceMaker) vm(step RunStep, vm RunVM, s VMStatus) VMEvidence {
 		default:
 		}
 	}
+	e.Gates = m.gates(vm, s, !up.IsZero())
+	if m.r.gateFailed(vm.Label) {
+		up = time.Time{}
+	}
 	if !start.IsZero() && up.After(start) {
 		e.Boot = m.hosts(up.Sub(start))
 	}
 	e.Downtime = m.hosts(m.r.Downtime[vm.Label].D())
 	e.RTO, e.RPO = m.rto(vm, up, e.Downtime), m.rpo(vm, s)
-	e.Gates = m.gates(vm, s, !up.IsZero())
 	e.Integrity = m.remarks(func(edit ReportEdit) bool { return edit.Field == EditIntegrity && edit.VM == vm.Label })
 	return e
 }
@@ -137,6 +143,10 @@ func (m *evidenceMaker) result(v Verdict) string {
 		return string(v)
 	case v == VerdictDone:
 		return "pass"
+	case m.s.Verdict == VerdictRefused:
+		return "not tested"
+	case v == VerdictSkipped:
+		return "left out"
 	}
 	return "fail"
 }
@@ -162,10 +172,9 @@ func (m *evidenceMaker) rpo(vm RunVM, s VMStatus) Measure {
 	case PlannedFailover:
 		t.Known = s.Verdict == VerdictDone && len(s.Times) > 0
 	case UnplannedFailover, TestFailover:
-		// The age that was seen before the start; never better than what a person
-		// was told, and worse where an older point was taken.
+		// Never better than what a person was told.
 		if !s.Point.Time.IsZero() && !vm.Point.Time.IsZero() {
-			t.Known, t.Measured = true, vm.Behind+Duration(max(0, vm.Point.Time.Sub(s.Point.Time)))
+			t.Known, t.Measured = true, dataAge(vm, s)
 		}
 	default:
 	}
@@ -195,11 +204,19 @@ func (m *evidenceMaker) gates(vm RunVM, s VMStatus, passed bool) string {
 	if passed && len(asked) > 0 {
 		words = append(words, "passed: "+strings.Join(asked, "; "))
 	}
-	if passed && len(vm.Gates) == 0 {
+	switch {
+	case !passed || len(vm.Gates)+len(not) > 0:
+	case lean(vm):
+		words = append(words, "passed; which those were is not in the report of so large a run")
+	default:
 		words = append(words, "the plan has no gate for it")
 	}
 	return strings.Join(append(words, not...), ". ")
 }
+
+// lean is true for a VM of a run that is so large that its report holds only what is
+// counted: what it does not hold was not nothing.
+func lean(vm RunVM) bool { return vm.Name == "" }
 
 // stages compares the order of the plan with that of the run.
 func (m *evidenceMaker) stages() {
@@ -214,7 +231,8 @@ func (m *evidenceMaker) stages() {
 		for _, vm := range step.VMs {
 			st.VMs = append(st.VMs, vm.Label)
 			s := m.statusOf(vm.ID)
-			begin, end := upward(s)
+			begin, _ := upward(s)
+			end := m.r.upAt(s)
 			if !begin.IsZero() && (first.IsZero() || begin.Before(first)) {
 				first = begin
 			}
@@ -367,8 +385,11 @@ func (m *evidenceMaker) measure() {
 	if !m.brings() {
 		return
 	}
-	if m.r.RTO > 0 && t.Done > 0 {
-		t.RTO.Known, t.RTO.Measured = true, m.hosts(m.r.RTO.D())
+	// What never came up took longer than anything that did: then a target can be
+	// missed, and is never kept.
+	took := Measure{Target: t.RTO.Target, Measured: m.hosts(m.r.RTO.D()), Known: m.r.RTO > 0}
+	if took.Known && (m.r.AllUp() || took.Missed()) {
+		t.RTO = took
 	}
 	for _, vm := range m.out.VMs {
 		if t.RPO.Target > 0 && vm.RPO.Target > t.RPO.Target {

@@ -11,10 +11,17 @@ import (
 // withheld stands where a copy for one tenant leaves out a name of another.
 const withheld = "[withheld]"
 
-// Mixed is true when a run was about VMs of more than one tenant, or of one and
-// of the operator.
-func (e Evidence) Mixed() bool {
+// Mixed is true when a run was about VMs of several owners.
+func (e Evidence) Mixed() bool { return len(e.Owners()) > 1 }
+
+// Owners are the tenants of a run's VMs, those that were left out too, with "" for the
+// operator where it held VMs of no tenant; a VM beside the plan that was shut down to
+// make room is of none.
+func (e Evidence) Owners() []string {
 	var all []string
+	if len(e.strangers()) > 0 {
+		all = append(all, "")
+	}
 	for _, vm := range e.VMs {
 		all = append(all, vm.Tenant)
 	}
@@ -22,7 +29,20 @@ func (e Evidence) Mixed() bool {
 		all = append(all, l.Tenant)
 	}
 	slices.Sort(all)
-	return len(slices.Compact(all)) > 1
+	return slices.Compact(all)
+}
+
+// strangers are VMs that something was done to and that the plan does not have.
+func (e Evidence) strangers() []string {
+	var all []string
+	for _, l := range e.Log {
+		known := l.VM == "" || slices.Contains(all, l.VM) || slices.ContainsFunc(e.VMs, func(vm VMEvidence) bool { return vm.Label == l.VM }) ||
+			slices.ContainsFunc(e.LeftOut, func(o LeftOut) bool { return o.VM == l.VM })
+		if !known {
+			all = append(all, l.VM)
+		}
+	}
+	return all
 }
 
 // ForTenant is the copy of a run's evidence for one tenant. Where the run held
@@ -59,14 +79,36 @@ func (e Evidence) ForTenant(tenant string) (Evidence, error) {
 	if err := json.Unmarshal(text, &covered); err != nil {
 		return Evidence{}, fmt.Errorf("report %s: a name of another tenant looks like a number or a time, so no copy for one tenant can be made: %w", e.Number, err)
 	}
+	covered.restore(out)
 	return covered, nil
+}
+
+// restore gives back what is ours and no name, whatever a VM is called: one called
+// test must not take a test failover for something else.
+func (e *Evidence) restore(from Evidence) {
+	e.Operation, e.Verdict, e.Outcome = from.Operation, from.Verdict, from.Outcome
+	for i := range e.VMs {
+		e.VMs[i].Verdict, e.VMs[i].Result = from.VMs[i].Verdict, from.VMs[i].Result
+		for j := range e.VMs[i].Bars {
+			e.VMs[i].Bars[j].Phase = from.VMs[i].Bars[j].Phase
+		}
+	}
+	for i := range e.Findings {
+		e.Findings[i].Severity, e.Findings[i].State = from.Findings[i].Severity, from.Findings[i].State
+	}
+	for i := range e.Fields {
+		e.Fields[i].Block, e.Fields[i].Key, e.Fields[i].Label = from.Fields[i].Block, from.Fields[i].Key, from.Fields[i].Label
+	}
+	for i := range e.Log {
+		e.Log[i].Kind = from.Log[i].Kind
+	}
 }
 
 // namesFor are the labels of a tenant's VMs, and the names that its copy may and
 // must not hold.
 func (e Evidence) namesFor(tenant string) (labels []string, n names) {
 	n.own = []string{tenant}
-	var theirs []string
+	theirs := e.strangers()
 	for _, vm := range e.VMs {
 		all := []string{vm.ID, vm.Label, baseName(vm.Label), vm.SourceHost, vm.TargetHost}
 		if vm.Tenant == tenant {
@@ -107,23 +149,31 @@ func (e *Evidence) narrow(own []string) {
 	for i := range e.Stages {
 		st := &e.Stages[i]
 		st.VMs, st.Name, st.Deviation = keep(st.VMs, mine), fmt.Sprintf("stage %d", st.Planned), ""
+		e.retime(st)
 	}
-	e.Summary = fmt.Sprintf("%d of the tenant's VMs; the run held others too.", len(own))
+	// The plan's name and that of its run, and who was at work for all, are about more
+	// than this tenant.
+	e.Plan, e.Run = withheld, withheld
+	e.Summary = fmt.Sprintf("%d of the tenant's VMs; the run held others too.", len(e.VMs))
 	e.Criteria = nil
 	e.Manual = nil
 	for i := range e.Log {
-		if e.Log[i].Kind == "run" && e.Log[i].What != "ended" {
-			e.Log[i].What = "started"
+		l := &e.Log[i]
+		if l.Kind == "run" || l.Kind == "act" {
+			l.Who = ByLifeboat
+		}
+		if l.Kind == "run" && l.What != "ended" {
+			l.What = "started"
 		}
 	}
 	e.Measured = Measured{VMs: len(e.VMs), RTO: Measure{Target: e.Measured.RTO.Target}, RPO: Measure{Target: e.Measured.RPO.Target}}
+	e.Measured.RTO.Known = len(e.VMs) > 0
 	for _, vm := range e.VMs {
 		if vm.Verdict == VerdictDone {
 			e.Measured.Done++
 		}
-		if vm.RTO.Known {
-			e.Measured.RTO.Known, e.Measured.RTO.Measured = true, max(e.Measured.RTO.Measured, vm.RTO.Measured)
-		}
+		e.Measured.RTO.Known = e.Measured.RTO.Known && (vm.RTO.Known || vm.Verdict == VerdictSkipped)
+		e.Measured.RTO.Measured = max(e.Measured.RTO.Measured, vm.RTO.Measured)
 		if e.Measured.RPO.Target > 0 && vm.RPO.Target > e.Measured.RPO.Target {
 			continue
 		}
@@ -133,6 +183,32 @@ func (e *Evidence) narrow(own []string) {
 	}
 	e.Outcome = e.tenantOutcome()
 	e.Fields = e.tenantFields()
+}
+
+// retime gives a stage the times of the VMs that are left in it.
+func (e *Evidence) retime(st *StageEvidence) {
+	known, first := true, true
+	st.Began, st.RTO.Measured = 0, 0
+	for _, vm := range e.VMs {
+		if !slices.Contains(st.VMs, vm.Label) {
+			continue
+		}
+		began, up := Duration(0), Duration(0)
+		for _, b := range vm.Bars {
+			if b.Phase == PhaseStart || b.Phase == PhaseGates && began == 0 {
+				began = b.From
+			}
+			if b.Phase == PhaseGates && !b.Open && (vm.RTO.Known || e.Operation != TestFailover) {
+				up = b.To
+			}
+		}
+		if began > 0 && (first || began < st.Began) {
+			st.Began, first = began, false
+		}
+		known = known && (up > 0 || vm.Verdict == VerdictSkipped)
+		st.RTO.Measured = max(st.RTO.Measured, up)
+	}
+	st.RTO.Known = known && st.RTO.Measured > 0
 }
 
 // tenantOutcome is the outcome of what a tenant's copy shows.
@@ -159,15 +235,20 @@ func (e *Evidence) tenantOutcome() string {
 // tenantKeys are the facts that hold nothing of other VMs by their making; the
 // rest is withheld from a tenant's copy of a run that held others.
 var tenantKeys = []string{
-	"identity.number", "identity.tool", "identity.type", "identity.time", "people.lead", "scope.sites",
-	"signoff.created", "signoff.reviewed", "signoff.acknowledged", "integrity.chain",
+	"identity.tool", "identity.type", "identity.time", "scope.sites", "signoff.created", "integrity.chain",
 }
+
+// tenantBlanks are filled with the names of people who stand for all: a blank stays
+// one, a name is withheld.
+var tenantBlanks = []string{"people.lead", "signoff.reviewed", "signoff.acknowledged"}
 
 func (e *Evidence) tenantFields() []EvidenceField {
 	var all []EvidenceField
 	for _, f := range e.Fields {
 		switch {
-		case slices.Contains(tenantKeys, f.Key):
+		case slices.Contains(tenantKeys, f.Key), slices.Contains(tenantBlanks, f.Key) && f.Missing != "":
+		case f.Key == "identity.number":
+			f.Text = e.Number
 		case f.Key == "result.integrity":
 			var bare []string
 			for _, vm := range e.VMs {
@@ -177,7 +258,7 @@ func (e *Evidence) tenantFields() []EvidenceField {
 			}
 			f.Text, f.By, f.Missing, f.Needed = "a note for each VM: see the table of VMs", "people", "", false
 			if len(bare) > 0 {
-				f.Text, f.By, f.Missing, f.Needed = "", "", "integrity check note for "+some(bare), true
+				f.Text, f.By, f.Missing, f.Needed = "", "", "integrity check note for "+fewOf(bare, 4), true
 			}
 		case f.Key == "scope.vms":
 			f.Text = counted(len(e.VMs), "VM") + " of this tenant"

@@ -68,7 +68,7 @@ func (r *Record) say(edit ReportEdit) {
 	r.Entries = append(r.Entries, RecordEntry{Seq: seq, At: r.Kept.Add(time.Duration(seq) * time.Minute), Kind: "edit", Edit: &edit})
 }
 
-// Every field that users.md 3.6 asks of a report is there: filled, or a blank that
+// Every field that standards ask of a report is there: filled, or a blank that
 // says what is missing.
 func TestEveryFieldOfAReportIsThere(t *testing.T) {
 	e := MakeEvidence(drillRecord())
@@ -207,6 +207,174 @@ func TestFindingsAreProposedAndOwned(t *testing.T) {
 	}
 }
 
+// A finding that counts cannot be edited into one that does not: neither what was
+// measured nor what an auditor wrote. What was wanted stands beside it.
+func TestAnEditMakesLessOfNoFinding(t *testing.T) {
+	rec := drillRecord()
+	rec.Report.Status.Findings = []Finding{{Severity: Warning, Code: "clock-skew", Host: "HV-B", Text: "its clock is off"}}
+	rec.say(ReportEdit{By: "Auditor", Field: EditFinding, Text: "no second person was there", Severity: SeverityMajor})
+	before := MakeEvidence(rec)
+	for _, f := range before.Findings {
+		lower := ReportEdit{By: "Dana", Field: EditFinding, About: f.Key, Severity: SeverityObservation, Text: "known"}
+		if err := CheckEdit(before, lower); err == nil || !strings.Contains(err.Error(), "only raised") {
+			t.Errorf("%s: %v", f.Key, err)
+		}
+		rec.say(lower) // of a journal that took it
+	}
+	e := MakeEvidence(rec)
+	if e.Outcome != before.Outcome || e.Outcome != "PASSED WITH 2 FINDINGS" {
+		t.Errorf("%s, before %s", e.Outcome, before.Outcome)
+	}
+	for i, f := range e.Findings {
+		if f.Severity != before.Findings[i].Severity || len(f.Remarks) != 1 || f.Remarks[0].Text != "known; severity observation" || f.Remarks[0].By != "Dana" {
+			t.Errorf("%+v", f)
+		}
+	}
+	higher := ReportEdit{By: "Auditor", Field: EditFinding, About: e.Findings[0].Key, Severity: SeverityMajor, Owner: "MSP"}
+	if err := CheckEdit(e, higher); err != nil {
+		t.Error(err)
+	}
+	rec.say(higher)
+	if f := MakeEvidence(rec).Findings[0]; f.Severity != SeverityMajor || f.Remarks[1].Text != "severity major; owner MSP" {
+		t.Errorf("%+v", f)
+	}
+}
+
+// A time to recover is that of all VMs: one that never came up took longer than any,
+// and one whose gate did not pass never came up.
+func TestWhatNeverCameUpHasNoTime(t *testing.T) {
+	gate := func(rec *Record) {
+		rec.Report.Status.VMs[1].Verdict = VerdictStopped
+		rec.Report.Status.Findings = []Finding{{Severity: Warning, Code: "gate-not-passed", VM: "WEB", Text: "heartbeat: no"}}
+	}
+	for name, c := range map[string]struct {
+		change func(*Record)
+		known  bool
+	}{
+		"all up": {func(*Record) {}, true},
+		"all up, then stopped": {func(r *Record) {
+			r.Report.Status.VMs[0].Verdict, r.Report.Status.VMs[1].Verdict = VerdictStopped, VerdictStopped
+		}, true},
+		"a person left it out":     {func(r *Record) { r.Report.Status.VMs[1].Verdict, r.Report.Status.VMs[1].Times = VerdictSkipped, nil }, true},
+		"one that did not start":   {func(r *Record) { r.Report.Status.VMs[1].Verdict, r.Report.Status.VMs[1].Times = VerdictStopped, nil }, false},
+		"a gate that did not pass": {gate, false},
+	} {
+		rec := drillRecord()
+		c.change(&rec)
+		e := MakeEvidence(rec)
+		web := e.VMs[1]
+		if e.Measured.RTO.Known != c.known || (name != "a person left it out" && web.RTO.Known != c.known) || !c.known && (web.Boot != 0 || e.Stages[1].RTO.Known) {
+			t.Errorf("%s: %+v, the VM %+v, boot %s, its stage %+v", name, e.Measured.RTO, web.RTO, web.Boot, e.Stages[1].RTO)
+		}
+		if rec.Report.AllUp() != c.known {
+			t.Errorf("%s: the run itself says otherwise", name)
+		}
+		if name == "a person left it out" && web.Result != "left out" {
+			t.Error(web.Result)
+		}
+	}
+}
+
+// A drill that was not begun failed nobody's VM and made no copy.
+func TestADrillThatWasNotBegunFailsNothing(t *testing.T) {
+	rec := drillRecord()
+	in := rec.Report.Input
+	in.Drill, in.StartedBy = &DrillNote{Calendar: "weekly"}, ""
+	rec.Report = UnbegunDrill(in, []Finding{{Severity: Blocker, Code: DrillBusy, Text: "a run goes on"}}, rec.Kept, "1.0", false)
+	rec.Entries = rec.Entries[2:]
+	e := MakeEvidence(rec)
+	if vm := e.VMs[0]; vm.Result != "not tested" || vm.Verdict != VerdictRefused {
+		t.Errorf("%+v", vm)
+	}
+	if f, _ := e.Field("cleanup.copies"); f.Text != "none was made, so nothing had to be removed" {
+		t.Error(f.Text)
+	}
+	for key, want := range map[string]string{"before.readiness": "not looked at", "identity.clock": "no host was asked"} {
+		if f, _ := e.Field(key); !strings.Contains(f.Text, want) {
+			t.Errorf("%s: %s", key, f.Text)
+		}
+	}
+	if _, there := e.Field("cleanup.networks"); there {
+		t.Error("it tells where copies were that nobody made")
+	}
+	for _, f := range e.Fields {
+		if f.Key != "signoff.notes" && (f.Text == "") != (f.Missing != "") {
+			t.Errorf("neither a fact nor a blank: %+v", f)
+		}
+	}
+}
+
+// A question that the run's end took away was not answered: nobody waits any more.
+func TestAStepThatNobodyAnsweredIsAFinding(t *testing.T) {
+	rec := drillRecord()
+	step := &rec.Report.Status.StepList[1]
+	step.Verdict, step.Ended, step.By, step.Note = VerdictWaiting, time.Time{}, "", ""
+	rec.Report.Answers = nil
+	e := MakeEvidence(rec)
+	if f := e.Findings; len(f) != 1 || f[0].Key != "step:2" || f[0].Text != "step 2, look: not answered" || e.Outcome != "PASSED WITH 1 FINDING" {
+		t.Errorf("%s: %+v", e.Outcome, f)
+	}
+	if word := ManualWord(""); word != "not reached" {
+		t.Errorf("a step that never began: %q", word)
+	}
+	if i := slices.IndexFunc(e.Log, func(l LogLine) bool { return l.What == "step 2, look" }); i < 0 || e.Log[i].Outcome != "not answered" {
+		t.Errorf("%+v", e.Log)
+	}
+}
+
+// The report of a large run leaves out gates, networks and acts: that is no word about
+// the plan.
+func TestALargeRunsReportClaimsNothingOfWhatItLeavesOut(t *testing.T) {
+	rec := drillRecord()
+	for i := range rec.Report.Input.Steps {
+		for j := range rec.Report.Input.Steps[i].VMs {
+			vm := &rec.Report.Input.Steps[i].VMs[j]
+			vm.Name, vm.Gates, vm.NICs = "", nil, nil
+		}
+	}
+	rec.Report.Status.Findings = []Finding{{Severity: Warning, Code: "gate-not-passed", VM: "WEB", Text: "tcp 443: no"}}
+	e := MakeEvidence(rec)
+	if got := e.VMs[1].Gates; got != "tcp 443: no" {
+		t.Errorf("a gate that did not pass: %q", got)
+	}
+	nets, _ := e.Field("scope.networks")
+	if vm := e.VMs[0]; strings.Contains(vm.Gates, "no gate") || !strings.HasPrefix(vm.Gates, "passed") || vm.Acts != 1 || nets.Missing == "" {
+		t.Errorf("gates %q, %d acts, networks %+v", vm.Gates, vm.Acts, nets)
+	}
+}
+
+// A criterion's question is the plan's own, whatever is answered: the log has its
+// words, not the number by which it is answered.
+func TestAnAnswerToACriterionIsNoDecisionOfTheMoment(t *testing.T) {
+	rec := drillRecord()
+	rec.Report.Input.Drill = &DrillNote{Criteria: []Criterion{{Kind: CriterionPeople, Text: "log in?", Who: "Dana", Step: 4}}}
+	rec.Report.Answers = append(rec.Report.Answers, AnswerRecord{At: rec.Kept, Answer: Answer{Choice: ChoiceSkip, Step: 4, By: "Dana", Reason: "no account"}})
+	e := MakeEvidence(rec)
+	if i := slices.IndexFunc(e.Log, func(l LogLine) bool { return l.What == `skip "log in?": no account` && l.Extra == "" }); i < 0 {
+		t.Errorf("%+v", e.Log)
+	}
+}
+
+func TestTwoWhoAreAskedTheSameAreTwoFindings(t *testing.T) {
+	rec := drillRecord()
+	for who, result := range map[string]CriterionResult{"Dana": CriterionNotMet, "Bob": CriterionNotJudged} {
+		rec.Report.Judgements = append(rec.Report.Judgements, Judgement{Criterion: Criterion{Text: "log in?", Who: who}, Result: result})
+	}
+	if e := MakeEvidence(rec); len(e.Findings) != 2 {
+		t.Errorf("%+v", e.Findings)
+	}
+}
+
+// A test copy that may still be there is said, also where its removal never began.
+func TestACopyThatIsLeftIsSaid(t *testing.T) {
+	rec := drillRecord()
+	s := &rec.Report.Status.VMs[1]
+	s.Times, s.TestVM, s.Doing = s.Times[:3], "guid", "the drill ended with an error"
+	if f, _ := MakeEvidence(rec).Field("cleanup.copies"); !strings.HasPrefix(f.Text, "1 of 2 test copies removed") || !strings.Contains(f.Text, "LEFT: WEB: the drill ended") {
+		t.Error(f.Text)
+	}
+}
+
 func TestOrderAsPlannedAndAsRun(t *testing.T) {
 	rec := drillRecord()
 	for _, st := range MakeEvidence(rec).Stages {
@@ -247,8 +415,8 @@ func TestRetriesAndDecisionsOfTheMomentShow(t *testing.T) {
 			extra++
 		}
 	}
-	if extra != 2 || e.VMs[0].Repeats != 1 {
-		t.Errorf("%d extra lines, %d repeats", extra, e.VMs[0].Repeats)
+	if extra != 2 || e.VMs[0].Repeats != 1 || e.VMs[0].Acts != 2 {
+		t.Errorf("%d extra lines, %d of %d acts repeated", extra, e.VMs[0].Repeats, e.VMs[0].Acts)
 	}
 	if !slices.ContainsFunc(e.Log, func(l LogLine) bool { return l.Outcome == "its end is not in the journal" }) {
 		t.Error("an act without an end is not said")
@@ -299,6 +467,92 @@ func TestATenantsCopyNamesNothingOfOthers(t *testing.T) {
 	}
 	if _, err := MakeEvidence(drillRecord()).ForTenant("acme"); err == nil {
 		t.Error("a tenant without VMs got a copy")
+	}
+}
+
+// The names of the plan, of its run and of people who stood for all are about more
+// than one tenant; a stage takes what the tenant's own VMs took.
+func TestATenantsCopyIsAboutTheTenantAlone(t *testing.T) {
+	rec, _ := tenantRecord(rand.New(rand.NewPCG(1, 1)))
+	s, in := &rec.Report.Status, &rec.Report.Input
+	in.Plan, s.Plan, s.RunID, s.StartedBy = "AcmeCobaltLoss", "AcmeCobaltLoss", "AcmeCobaltLoss-1", "P. Otherman"
+	for _, field := range []string{EditLead, EditReviewed, EditAcknowledged} {
+		rec.say(ReportEdit{By: "P. Otherman", Field: field, Text: "Q. Elsewhere"})
+	}
+	// The other's VM stands in the same stage, and takes longer.
+	in.Steps[0].VMs = append(in.Steps[0].VMs, in.Steps[2].VMs[0])
+	in.Steps = in.Steps[:2]
+	e := MakeEvidence(rec)
+	copied, err := e.ForTenant("acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := json.Marshal(copied)
+	for _, name := range []string{"AcmeCobaltLoss", "Otherman", "Elsewhere"} {
+		if strings.Contains(string(text), name) {
+			t.Errorf("%s is in the copy:\n%s", name, text)
+		}
+	}
+	if st := copied.Stages[0]; e.Stages[0].RTO.Measured != Duration(9*time.Minute) || st.RTO.Measured != Duration(4*time.Minute) || !st.RTO.Known || st.Began != Duration(time.Minute) {
+		t.Errorf("%+v, of all %+v", st, e.Stages[0])
+	}
+	if f, _ := copied.Field("identity.number"); f.Text != copied.Number {
+		t.Error(f.Text)
+	}
+	// What nobody wrote is still to be written.
+	rec.Entries = rec.Entries[:3]
+	if copied, err = MakeEvidence(rec).ForTenant("acme"); err != nil || !strings.Contains(missing(copied), "reviewer name") {
+		t.Error(err, missing(copied))
+	}
+}
+
+// Another tenant's VM may be called as words of ours are.
+func TestAVMCalledTestLeavesTheReportReadable(t *testing.T) {
+	rec, _ := tenantRecord(rand.New(rand.NewPCG(1, 1)))
+	for _, name := range []string{"test", "start", "pass", "done", "people", "run", "PASSED"} {
+		rec.Report.Input.Steps[2].VMs[0].Label, rec.Report.Status.VMs[1].Label = name, name
+		e := MakeEvidence(rec)
+		copied, err := e.ForTenant("acme")
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		vm := copied.VMs[0]
+		lead, ok := copied.Field("people.lead")
+		if copied.Operation != TestFailover || vm.Result != "pass" || vm.Bars[1].Phase != PhaseStart || copied.Log[0].Kind != "run" || !ok || lead.Block != "people" || !strings.HasPrefix(copied.Outcome, "PASSED") {
+			t.Errorf("%s: %s, %s, %+v, %s", name, copied.Operation, copied.Outcome, vm, lead.Block)
+		}
+	}
+}
+
+// A VM that was shut down to make room is not the tenant's, though all VMs of the run
+// are.
+func TestWhoMadeRoomIsNotNamedToATenant(t *testing.T) {
+	rec := drillRecord()
+	for i := range rec.Report.Input.Steps {
+		for j := range rec.Report.Input.Steps[i].VMs {
+			rec.Report.Input.Steps[i].VMs[j].Tenant = "acme"
+		}
+	}
+	if MakeEvidence(rec).Mixed() {
+		t.Fatal("all VMs are of one tenant")
+	}
+	rec.Entries = append(rec.Entries, RecordEntry{Seq: 4, At: rec.Kept, Kind: "before", VM: "x", Label: "COB-FILES", Host: "HV-B", Verb: VerbShutDown, Text: "to make room"})
+	e := MakeEvidence(rec)
+	copied, err := e.ForTenant("acme")
+	text, _ := json.Marshal(copied)
+	if owners := e.Owners(); !slices.Equal(owners, []string{"", "acme"}) {
+		t.Errorf("owners %q", owners)
+	}
+	if err != nil || !e.Mixed() || strings.Contains(string(text), "COB-FILES") {
+		t.Errorf("%v, mixed %v: %s", err, e.Mixed(), text)
+	}
+	for i := range rec.Report.Input.Steps { // where nobody has tenants nothing is mixed
+		for j := range rec.Report.Input.Steps[i].VMs {
+			rec.Report.Input.Steps[i].VMs[j].Tenant = ""
+		}
+	}
+	if MakeEvidence(rec).Mixed() {
+		t.Error("nobody has tenants")
 	}
 }
 

@@ -68,12 +68,17 @@ func DurationsOf(reports []Report) Durations {
 			vms[vm.ID] = vm
 		}
 		speed := speedOf(r.Input)
+		// Of a large run the journal alone has the acts.
+		acts := slices.ContainsFunc(r.Status.VMs, func(s VMStatus) bool { return len(s.Acts) > 0 })
 		for _, s := range r.Status.VMs {
 			vm, known := vms[s.ID]
 			if !known || s.Verdict != VerdictDone {
 				continue
 			}
 			for _, t := range s.Times {
+				if acts && idle(s, t) {
+					continue
+				}
 				took, ok := tookOf(r, vm, t, speed)
 				key := took
 				key.Took = 0
@@ -86,6 +91,23 @@ func DurationsOf(reports []Report) Durations {
 		}
 	}
 	return all
+}
+
+// idle is true for a phase in which nothing was done, because the VM was that far
+// already when the run began anew: it says how long a look takes, and no machine.
+func idle(s VMStatus, t PhaseTime) bool {
+	switch t.Phase {
+	case PhaseReady: // mostly a look
+		return false
+	case PhaseGates: // green at once, where it ran before
+		i := slices.IndexFunc(s.Times, func(t PhaseTime) bool { return t.Phase == PhaseStart })
+		if i < 0 {
+			return false
+		}
+		t = s.Times[i]
+	default:
+	}
+	return !slices.ContainsFunc(s.Acts, func(a ActRecord) bool { return !a.Started.Before(t.Started) && !a.Started.After(t.Ended) })
 }
 
 func speedOf(in RunInput) float64 {

@@ -92,6 +92,40 @@ func TestWhatIsNotTheMachinesDoesNotCount(t *testing.T) {
 	}
 }
 
+// A run that is begun again finds most of it done: phases in which nothing happened
+// are no news of how long they take.
+func TestWhatWasThereAlreadyTeachesNothing(t *testing.T) {
+	vm := learnVM()
+	takes := map[Phase]time.Duration{PhaseReady: time.Second, PhaseShutdown: time.Second, PhaseMove: 30 * time.Second, PhaseStart: time.Second, PhaseGates: time.Second, PhaseReverse: 10 * time.Second}
+	r := pastRun(PlannedFailover, 1, vm, takes)
+	s := &r.Status.VMs[0]
+	act := func(phase Phase) {
+		for _, p := range s.Times {
+			if p.Phase == phase {
+				s.Acts = append(s.Acts, ActRecord{Started: p.Started.Add(200 * time.Millisecond), Outcome: "done"})
+			}
+		}
+	}
+	learnt := func() (out []Phase) {
+		usual := Learn(toBegin(PlannedFailover, vm), DurationsOf([]Report{r})).VMs()[0].Usual
+		for _, p := range learned {
+			if _, ok := usual[p]; ok {
+				out = append(out, p)
+			}
+		}
+		return out
+	}
+	act(PhaseMove)
+	act(PhaseReverse)
+	if got := learnt(); !slices.Equal(got, []Phase{PhaseReady, PhaseMove, PhaseReverse}) {
+		t.Errorf("it was shut down and started before: learned %v", got)
+	}
+	act(PhaseStart)
+	if got := learnt(); !slices.Equal(got, []Phase{PhaseReady, PhaseMove, PhaseStart, PhaseGates, PhaseReverse}) {
+		t.Errorf("it was started now: learned %v", got)
+	}
+}
+
 // A drill knows how a VM starts. Its gates ask nothing over the network, so they
 // are no reason to expect less than is assumed.
 func TestDrillsAndRealOnesAreKeptApart(t *testing.T) {

@@ -56,8 +56,12 @@ func LastDrills(reports []Report) map[string]*Drill {
 		if r.Input.Operation != TestFailover || r.Status.Ended.IsZero() || r.Status.Verdict == VerdictRefused || out[r.Input.Plan] != nil {
 			continue // one that was not begun proves nothing, either way
 		}
-		passed := r.Status.Verdict == VerdictDone && len(NotMet(r.Judgements)) == 0
-		out[r.Input.Plan] = &Drill{Run: r.Status.RunID, Ended: r.Status.Ended, Passed: passed, RTO: r.RTO}
+		passed := r.Status.Verdict == VerdictDone && len(Misses(r)) == 0
+		d := &Drill{Run: r.Status.RunID, Ended: r.Status.Ended, Passed: passed}
+		if r.AllUp() {
+			d.RTO = r.RTO
+		}
+		out[r.Input.Plan] = d
 	}
 	return out
 }

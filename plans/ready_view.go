@@ -96,7 +96,8 @@ type Drill struct {
 	Run    string    `json:"run"`
 	Ended  time.Time `json:"ended"`
 	Passed bool      `json:"passed"`
-	RTO    Duration  `json:"rto"`
+	// RTO is until all its VMs were up, 0 where one never was.
+	RTO Duration `json:"rto"`
 }
 
 // ReadyReport is the answer about one plan, or, with Plan "", about the VMs that no

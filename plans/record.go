@@ -124,7 +124,7 @@ var editFields = []struct {
 	{EditStep, ""}, {EditFinding, ""}, {EditNote, "the note"}, {EditReviewed, "who reviewed it"}, {EditAcknowledged, "who acknowledged it for the management"},
 }
 
-// Findings of a person have these severities and states.
+// Findings have these severities, the worst first, and states.
 var (
 	findingSeverities = []string{SeverityMajor, SeverityMinor, SeverityObservation}
 	findingStates     = []string{"open", "closed"}
@@ -177,6 +177,7 @@ func checkFindingEdit(e Evidence, edit ReportEdit) error {
 			return fmt.Errorf("due is %q: write a date like 2027-01-31", edit.Due)
 		}
 	}
+	about := slices.IndexFunc(e.Findings, func(f EvidenceFinding) bool { return f.Key == edit.About })
 	switch {
 	case edit.Severity != "" && !slices.Contains(findingSeverities, edit.Severity):
 		return fmt.Errorf("severity is %q: write %s", edit.Severity, strings.Join(findingSeverities, ", "))
@@ -184,10 +185,12 @@ func checkFindingEdit(e Evidence, edit ReportEdit) error {
 		return fmt.Errorf("state is %q: write %s", edit.State, strings.Join(findingStates, ", "))
 	case edit.About == "" && strings.TrimSpace(edit.Text) == "":
 		return fmt.Errorf("a finding: write what was found")
-	case edit.About != "" && !slices.ContainsFunc(e.Findings, func(f EvidenceFinding) bool { return f.Key == edit.About }):
+	case edit.About != "" && about < 0:
 		return fmt.Errorf("the report has no finding %q", edit.About)
 	case edit.About != "" && cmp.Or(edit.Text, edit.Owner, edit.Action, edit.Due, edit.State, edit.Severity, edit.File) == "":
 		return fmt.Errorf("finding: nothing is said about it")
+	case edit.About != "" && lowers(edit.Severity, e.Findings[about].Severity):
+		return fmt.Errorf("finding %s is %s, and a severity is only raised: write why it matters less, or close it (state: closed)", e.Findings[about].ID, e.Findings[about].Severity)
 	}
 	return nil
 }
@@ -203,12 +206,24 @@ func (e ReportEdit) Words() string {
 	case e.About != "":
 		text += " " + e.About
 	}
-	for _, part := range []struct{ head, text string }{
-		{": ", e.Text}, {"; severity ", e.Severity}, {"; owner ", e.Owner}, {"; action ", e.Action}, {"; due ", e.Due}, {"; state ", e.State}, {"; file ", e.File},
-	} {
-		if part.text != "" {
-			text += part.head + part.text
-		}
+	if said := e.said(); said != "" {
+		text += ": " + said
+	}
+	if e.File != "" {
+		text += "; file " + e.File
 	}
 	return text
+}
+
+// said is the words of an edit, and what it sets.
+func (e ReportEdit) said() string {
+	var all []string
+	for _, part := range []struct{ head, text string }{
+		{"", e.Text}, {"severity ", e.Severity}, {"owner ", e.Owner}, {"action ", e.Action}, {"due ", e.Due}, {"state ", e.State},
+	} {
+		if part.text != "" {
+			all = append(all, part.head+part.text)
+		}
+	}
+	return strings.Join(all, "; ")
 }

@@ -45,3 +45,22 @@ func away(vm VMStatus) (began, ended time.Time) {
 	}
 	return began, ended
 }
+
+// AllUp is true when every VM came up that nobody left out: then RTO is that of all.
+func (r Report) AllUp() bool {
+	return !slices.ContainsFunc(r.Status.VMs, func(s VMStatus) bool { return s.Verdict != VerdictSkipped && r.upAt(s).IsZero() })
+}
+
+// upAt is when a VM was up with its gates green, zero when it never was.
+func (r Report) upAt(s VMStatus) time.Time {
+	if r.gateFailed(s.Label) {
+		return time.Time{}
+	}
+	return phaseEnded(s, PhaseGates)
+}
+
+// gateFailed is true for a VM of a drill that went on with a gate that had not
+// passed: it never came up. Of a real operation a person answers for that.
+func (r Report) gateFailed(label string) bool {
+	return slices.ContainsFunc(r.Status.Findings, func(f Finding) bool { return f.Code == "gate-not-passed" && f.VM == label })
+}

@@ -64,7 +64,7 @@ type RunResult struct {
 	RunID   string  `json:"run_id"`
 	Verdict Verdict `json:"verdict"`
 	Summary string  `json:"summary"`
-	// NotMet are the criteria that a drill missed.
+	// NotMet are the criteria and targets that a drill missed.
 	NotMet []string `json:"not_met,omitempty"`
 	// GaveWay is true for a drill that a real operation ended.
 	GaveWay bool `json:"gave_way,omitempty"`

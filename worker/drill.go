@@ -114,7 +114,10 @@ func (d *drills) find(name string, start plans.DrillStart) (activities.FoundDril
 		in = plans.Learn(in, past)
 	}
 	calendar, err := plans.CalendarOf(*drill)
-	return activities.FoundDrill{Input: in, Black: calendar.Black(start.Due), Within: drill.Within.D()}, err
+	if err != nil {
+		return activities.FoundDrill{}, err
+	}
+	return activities.FoundDrill{Input: in, Black: calendar.Black(start.Due), Within: drill.Within.D()}, nil
 }
 
 func (d *drills) real(ctx context.Context, plan string, ids []string) (string, error) {
@@ -169,8 +172,9 @@ func (d *drills) keepOne(ctx context.Context, cfg *Configuration, drill plans.Sc
 	}
 	held := err == nil
 	gone, open, ahead := split(is.Moments, now, is.Within)
+	reports := sync.OnceValues(d.journal.Reports) // an engine that was away for long has missed many
 	for _, at := range gone {
-		if err := d.missed(cfg, drill, is, at, now); err != nil {
+		if err := d.missed(cfg, drill, is, at, now, reports); err != nil {
 			return err
 		}
 	}
@@ -207,12 +211,13 @@ func unchanged(is control.Calendar, open, ahead, next []time.Time) bool {
 	return same && len(ahead) >= min(writtenOut/2, len(next)) && len(open)+len(ahead) == len(is.Moments)
 }
 
-// missed reports a moment that passed without a drill.
-func (d *drills) missed(cfg *Configuration, drill plans.ScheduledDrill, is control.DrillSchedule, at, now time.Time) error {
+// missed reports a moment that passed without a drill. reports may be those of before
+// the first of several.
+func (d *drills) missed(cfg *Configuration, drill plans.ScheduledDrill, is control.DrillSchedule, at, now time.Time, reports func() ([]plans.Report, error)) error {
 	if slices.ContainsFunc(is.Begun, at.Equal) {
 		return nil
 	}
-	reports, err := d.journal.Reports()
+	all, err := reports()
 	if err != nil {
 		return err
 	}
@@ -220,7 +225,7 @@ func (d *drills) missed(cfg *Configuration, drill plans.ScheduledDrill, is contr
 	if is.Running && len(is.Begun) > 0 {
 		running = slices.MaxFunc(is.Begun, time.Time.Compare)
 	}
-	f := plans.WhyMissed(drill.Name, at, reports, running, is.Paused, is.Note)
+	f := plans.WhyMissed(drill.Name, at, all, running, is.Paused, is.Note)
 	if f == nil {
 		return nil
 	}
@@ -229,8 +234,10 @@ func (d *drills) missed(cfg *Configuration, drill plans.ScheduledDrill, is contr
 		return err
 	}
 	r := plans.UnbegunDrill(in, []plans.Finding{*f}, now, d.version, cfg.Lab != nil)
-	if err := d.journal.SaveReport(r); err != nil {
+	// People first: with the report it counts as dealt with, and who was killed in
+	// between says it again, which the journal keeps once.
+	if err := d.tell(activities.NotifyIn{Run: in.RunID, Plan: in.Plan, Text: plans.DrillWords(drill.Name, at, r.Status.Summary)}); err != nil {
 		return err
 	}
-	return d.tell(activities.NotifyIn{Run: in.RunID, Plan: in.Plan, Text: plans.DrillWords(drill.Name, at, r.Status.Summary)})
+	return d.journal.SaveReport(r)
 }

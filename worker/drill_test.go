@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"path/filepath"
@@ -141,6 +142,25 @@ func calendarAfter(t *testing.T, d *drillDesk, after time.Time) []time.Time {
 	return calendar.Next(after, writtenOut)
 }
 
+// Killed between telling people and the report, or where nobody could be told: the
+// next look says it again, and the journal has it once.
+func TestAMissedDrillIsToldWhateverHappensInBetween(t *testing.T) {
+	d := newDrillDesk(t, `drills:
+  - {name: weekly, plan: all, cron: "0 6 * * SUN"}`)
+	tell, due := d.tell, time.Date(2026, 3, 1, 6, 0, 0, 0, time.UTC)
+	d.tell = func(activities.NotifyIn) error { return errors.New("killed") }
+	missed := func() error {
+		return d.missed(d.now(), d.now().Drills[0], control.DrillSchedule{}, due, due.Add(time.Hour), d.journal.Reports)
+	}
+	require.Error(t, missed())
+	require.Empty(t, d.reports(), "with a report it counts as told")
+	d.tell = tell
+	require.NoError(t, missed())
+	require.NoError(t, missed())
+	require.Len(t, d.told, 1)
+	require.Len(t, d.reports(), 1)
+}
+
 // Temporal begins a drill at the moment that was written out, and the drill knows
 // which; here it meets a day that has become a day without drills.
 func TestTheCalendarBeginsADrill(t *testing.T) {
@@ -163,7 +183,7 @@ func TestTheCalendarBeginsADrill(t *testing.T) {
 	require.Equal(t, plans.DrillBlackout, r.Status.Findings[0].Code)
 	require.Eventually(t, func() bool { return slices.ContainsFunc(d.held("weekly").Begun, moment.Equal) }, time.Minute, 100*time.Millisecond)
 	// It was begun: an hour later nobody calls it missed.
-	require.NoError(t, d.missed(d.now(), d.now().Drills[0], d.held("weekly"), moment, moment.Add(time.Hour)))
+	require.NoError(t, d.missed(d.now(), d.now().Drills[0], d.held("weekly"), moment, moment.Add(time.Hour), d.journal.Reports))
 	require.Len(t, d.reports(), 1)
 }
 
@@ -201,4 +221,17 @@ func TestRealOperationsAreSeen(t *testing.T) {
 	who, err = d.real(ctx, "all", vms)
 	require.NoError(t, err)
 	require.Equal(t, "the run plan/all", who, "by its id, at once")
+}
+
+// A calendar that cannot be read, like that of a time zone which is gone, is an
+// answer.
+func TestADrillOfAnUnreadableCalendarIsNotFound(t *testing.T) {
+	cfg := *(&drillDesk{t: t}).configuration(`drills:
+  - {name: weekly, plan: all, cron: "0 6 * * SUN"}`)
+	cfg.Drills[0].Timezone = "Gone/City"
+	j, err := journal.Open(filepath.Join(t.TempDir(), "journal.db"))
+	require.NoError(t, err)
+	defer func() { _ = j.Close() }()
+	_, err = (&drills{cfg: &cfg, journal: j}).find("weekly", plans.DrillStart{Due: time.Now()})
+	require.ErrorContains(t, err, "Gone/City")
 }

@@ -88,7 +88,7 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	}
 	o.SearchAttributes = has
 	e := &Engine{folder: o.Folder, client: c, hosts: newHosts(o.Configuration, o.Log)}
-	e.lookout = newLookout(o.Configuration, e.hosts.host, o.Folder.Journal.Reports)
+	e.lookout = newLookout(o.Configuration, e.hosts.host, o.Folder.Journal.NewReports())
 	e.alerts = newAlerts(o, e.lookout, e.hosts)
 	e.repairs = newRepairs(o.Configuration, control.Over(c, o.Namespace))
 	e.drills = newDrills(o, control.Over(c, o.Namespace), e.alerts.tell)

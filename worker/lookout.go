@@ -371,10 +371,11 @@ func (l *lookout) lookAt(in plans.RunInput, pairs []plans.Pair, now time.Time) p
 	return look
 }
 
-// drill is the last one of a plan; the journal is asked now and then.
+// drill is the last one of a plan; the journal is asked now and then, and answers
+// where something is new: a year of reports is much to read.
 func (l *lookout) drill(plan string, now time.Time) *plans.Drill {
 	if l.drills == nil || now.Sub(l.drillsAt) > pause(lookEvery, l.cfg.Speed()) {
-		if all, err := l.reports(); err == nil {
+		if all, err := l.reports(); err == nil && all != nil {
 			l.drills = plans.LastDrills(all)
 			l.learn(plans.DurationsOf(all))
 		}

@@ -73,6 +73,9 @@ var (
 	// ErrEditRefused says that a report does not take what was to be added: nothing
 	// was written.
 	ErrEditRefused = errors.New("nothing was written")
+	// ErrJournalHeld says that another process, which does not answer, has the
+	// journal open.
+	ErrJournalHeld = journal.ErrHeld
 )
 
 // recordError turns what the engine or the journal says into what callers tell

@@ -80,6 +80,10 @@ func runDrill(ctx workflow.Context, in DrillInput) (plans.RunResult, error) {
 	if d.leave != "" {
 		open.Found = append(open.Found, busyWith(d.leave))
 	}
+	// The look may take its time; an engine that died over it may not.
+	if late := workflow.Now(ctx).Sub(d.start.Due); open.Within > 0 && late > open.Within.D()+readLimit {
+		open.Found = append(open.Found, activities.DrillTooLate(in.Drill, late, open.Within.D()))
+	}
 	if len(open.Found) > 0 {
 		return d.drop(ctx, open)
 	}

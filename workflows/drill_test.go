@@ -172,6 +172,20 @@ func TestCalendarDrillIsNotBegun(t *testing.T) {
 	}
 }
 
+// Its look was answered, then the engine died: who comes back hours later does not
+// begin what was due then.
+func TestCalendarDrillIsNotBegunAfterAnEngineDiedOverItsLook(t *testing.T) {
+	for within, want := range map[time.Duration]plans.Verdict{10 * time.Minute: plans.VerdictRefused, 2 * time.Hour: plans.VerdictDone, 0: plans.VerdictDone} {
+		d := newCalendarDrill(t)
+		d.open = func(out *activities.DrillOut) { out.Within = plans.Duration(within) }
+		d.env.SetStartTime(sunday.Add(time.Hour)) // as if it had begun in time
+		d.play().wants(want)
+		if want == plans.VerdictRefused {
+			d.told("it was due 1h0m0s ago, and may begin 10m late at most")
+		}
+	}
+}
+
 // A real operation of which the drill was not told, because it was too early to
 // hear: it looks by itself, gives way and cleans up.
 func TestCalendarDrillSeesARealOperation(t *testing.T) {

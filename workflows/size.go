@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/activities"
@@ -30,8 +31,18 @@ func sized(s plans.RunStatus) plans.RunStatus {
 	}
 	s.VMs = vms
 	s.Waiting = s.Waiting[:min(len(s.Waiting), smallRun)]
-	s.Findings = s.Findings[:min(len(s.Findings), mostFindings)]
+	if len(s.Findings) > mostFindings {
+		s.Findings = worstFirst(s.Findings)[:mostFindings]
+	}
 	return s
+}
+
+// worstFirst keeps what a drill is judged by in front of what is only told.
+func worstFirst(all []plans.Finding) []plans.Finding {
+	rank := map[plans.Severity]int{plans.Blocker: 0, plans.Warning: 1, plans.Info: 2}
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b plans.Finding) int { return rank[a.Severity] - rank[b.Severity] })
+	return all
 }
 
 // reportIn is what the report is made from.
@@ -47,7 +58,7 @@ func (p *planRun) reportIn() activities.ReportIn {
 	in.Input.Steps = make([]plans.RunStep, len(p.in.Steps))
 	for i, step := range p.in.Steps {
 		vms := make([]plans.RunVM, len(step.VMs))
-		for j, vm := range step.VMs {
+		for j, vm := range step.VMs { // without a name: the evidence knows by that what is not here
 			vms[j] = plans.RunVM{
 				ID: vm.ID, Label: vm.Label, SourceHost: vm.SourceHost, TargetHost: vm.TargetHost, Tenant: vm.Tenant,
 				RTO: vm.RTO, RPO: vm.RPO, Point: vm.Point, Behind: vm.Behind, Settle: vm.Settle,

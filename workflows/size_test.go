@@ -117,3 +117,28 @@ func TestHistoriesOf300VMs(t *testing.T) {
 		}
 	}
 }
+
+// A drill of many VMs is judged by the gates that did not pass, however many were not
+// asked.
+func TestGatesThatFailedStayInALargeReport(t *testing.T) {
+	p := worst(many(2*mostFindings, 400))
+	for i, vm := range p.in.VMs() {
+		f := plans.Finding{Severity: plans.Info, Code: "gate-not-asked", VM: vm.Label, Text: "not asked"}
+		if i >= 2*mostFindings-3 {
+			f = plans.Finding{Severity: plans.Warning, Code: "gate-not-passed", VM: vm.Label, Text: "no answer"}
+		}
+		p.status.Findings = append(p.status.Findings, f)
+	}
+	kept, failed := p.reportIn().Status.Findings, 0
+	for _, f := range kept {
+		if f.Code == "gate-not-passed" {
+			failed++
+		}
+	}
+	if failed != 3 || len(kept) != mostFindings || p.status.Findings[0].Code != "gate-not-asked" {
+		t.Errorf("%d of 3 in %d, first of the run's own %s", failed, len(kept), p.status.Findings[0].Code)
+	}
+	if p.reportIn().Input.VMs()[0].Name != "" {
+		t.Error("the evidence knows a large run by VMs without a name")
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -37,8 +38,9 @@ var (
 
 // Journal is an open journal. It is safe for concurrent use.
 type Journal struct {
-	db  *bolt.DB
-	now func() time.Time
+	db   *bolt.DB
+	now  func() time.Time
+	kept atomic.Uint64 // reports since it was opened
 }
 
 // Open opens the journal for writing and creates it where there is none.

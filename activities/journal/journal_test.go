@@ -276,3 +276,36 @@ func TestReadersSeeNothingOfAWriteThatFailed(t *testing.T) {
 	var broken *BrokenError
 	require.False(t, errors.As(err, &broken))
 }
+
+// Who asks again and again gets all reports when there is a new one, and nothing
+// otherwise: a year of them is much to read every half minute.
+func TestReportsAreReadWhenThereAreNewOnes(t *testing.T) {
+	j, _ := fresh(t)
+	news := j.NewReports()
+	require.NoError(t, j.SaveReport(report("a", time.Unix(1e9, 0))))
+	for _, c := range []struct {
+		keep string
+		want int
+	}{{"", 1}, {"", -1}, {"a", -1}, {"b", 2}, {"", -1}} {
+		if c.keep != "" {
+			require.NoError(t, j.SaveReport(report(c.keep, time.Unix(1e9, 0))))
+		}
+		all, err := news()
+		require.NoError(t, err)
+		if c.want < 0 {
+			require.Nil(t, all)
+		} else {
+			require.Len(t, all, c.want)
+		}
+	}
+	none, _ := fresh(t)
+	all, err := none.NewReports()()
+	require.NoError(t, err)
+	require.NotNil(t, all, "no report is an answer too")
+	require.NoError(t, none.Close())
+	closed := none.NewReports()
+	for range 2 {
+		_, err = closed()
+		require.Error(t, err, "who could not read asks again")
+	}
+}

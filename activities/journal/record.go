@@ -2,7 +2,6 @@ package journal
 
 import (
 	"fmt"
-	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -31,8 +30,10 @@ func (j *Journal) RunRecord(ref string) (plans.Record, error) {
 	return all[0], nil
 }
 
-// records walks the chain once: it numbers the reports in the order in which they
-// were kept, and gathers what was written about each run.
+// records walks the chain: it numbers the reports in the order in which they were
+// kept, and gathers what was written about each run. What rests on a chain that
+// does not hold, or on a report other than the one that was kept, is a *BrokenError:
+// nothing is signed that was edited.
 func (j *Journal) records(ref string) (out []plans.Record, err error) {
 	err = j.view(func(tx *bolt.Tx) error {
 		entries, reports := tx.Bucket(entriesBucket), tx.Bucket(reportsBucket)
@@ -46,13 +47,16 @@ func (j *Journal) records(ref string) (out []plans.Record, err error) {
 		out = make([]plans.Record, 0, len(kept))
 		byRun := map[string]*plans.Record{}
 		for i := len(kept) - 1; i >= 0; i-- {
-			if k := kept[i]; ref == "" || ref == k.run || ref == k.number || ref == LastRecord && i == len(kept)-1 {
-				rec := plans.Record{Number: k.number, Kept: k.at}
-				if err := decodeReport(k.run, reports.Get([]byte(k.run)), &rec.Report); err != nil {
+			if k := kept[i]; ref == "" || ref == k.Run || ref == k.number || ref == LastRecord && i == len(kept)-1 {
+				rec, body := plans.Record{Number: k.number, Kept: k.At}, reports.Get([]byte(k.Run))
+				if err := k.fits(body); err != nil {
+					return err
+				}
+				if err := decodeReport(k.Run, body, &rec.Report); err != nil {
 					return err
 				}
 				out = append(out, rec)
-				byRun[k.run] = &out[len(out)-1]
+				byRun[k.Run] = &out[len(out)-1]
 			}
 		}
 		return gather(entries, byRun)
@@ -60,41 +64,38 @@ func (j *Journal) records(ref string) (out []plans.Record, err error) {
 	return out, err
 }
 
+// keptReport is the entry of a report, with its number.
 type keptReport struct {
-	run, number string
-	at          time.Time
+	number string
+	Entry
 }
 
 func registered(entries *bolt.Bucket) ([]keptReport, error) {
 	var all []keptReport
+	var head Head
 	years := map[int]int{}
-	err := each(entries, func(e Entry) {
-		if e.Kind == KindReport {
+	err := entries.ForEach(func(k, stored []byte) error {
+		e, err := head.next(k, stored)
+		if err == nil && e.Kind == KindReport {
 			years[e.At.Year()]++
-			all = append(all, keptReport{e.Run, plans.RecordNumber(e.At.Year(), years[e.At.Year()]), e.At})
+			all = append(all, keptReport{plans.RecordNumber(e.At.Year(), years[e.At.Year()]), e})
 		}
+		return err
 	})
 	return all, err
 }
 
+// gather adds to each record what the chain, which holds, has of its run.
 func gather(entries *bolt.Bucket, byRun map[string]*plans.Record) error {
-	return each(entries, func(e Entry) {
-		rec := byRun[e.Run]
-		if rec == nil {
-			return
-		}
-		rec.Entries = append(rec.Entries, entryOf(e))
-		rec.Anchor = plans.Anchor{Entry: e.Seq, Hash: e.Hash}
-	})
-}
-
-func each(entries *bolt.Bucket, visit func(Entry)) error {
 	return entries.ForEach(func(k, stored []byte) error {
 		e, err := unseal(stored)
 		if err != nil {
 			return &BrokenError{Seq: number(k), Why: err.Error()}
 		}
-		visit(e)
+		if rec := byRun[e.Run]; rec != nil {
+			rec.Entries = append(rec.Entries, entryOf(e))
+			rec.Anchor = plans.Anchor{Entry: e.Seq, Hash: e.Hash}
+		}
 		return nil
 	})
 }

@@ -1,11 +1,13 @@
 package journal
 
 import (
+	"bytes"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	bolt "go.etcd.io/bbolt"
 
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
@@ -100,4 +102,42 @@ func TestAJournalWithoutReportsHasNoRecords(t *testing.T) {
 	require.Empty(t, all)
 	_, err = j.RunRecord(LastRecord)
 	require.ErrorIs(t, err, ErrNotFound)
+}
+
+// What was edited in the file is no evidence: an entry that is hashed anew, one that
+// is gone, a report that is another are found when a record is read, and nothing is
+// added to it.
+func TestNoRecordRestsOnWhatWasEdited(t *testing.T) {
+	for name, tamper := range map[string]func(entries, reports *bolt.Bucket) error{
+		"an entry hashed anew": func(b, _ *bolt.Bucket) error {
+			e, err := unseal(b.Get(key(3)))
+			if err != nil {
+				return err
+			}
+			e.Host = "another"
+			stored, _, err := seal(e)
+			if err != nil {
+				return err
+			}
+			return b.Put(key(3), stored)
+		},
+		"an entry gone": func(b, _ *bolt.Bucket) error { return b.Delete(key(5)) },
+		"another report": func(_, r *bolt.Bucket) error {
+			return r.Put([]byte("run-1"), bytes.Replace(r.Get([]byte("run-1")), []byte("6 VMs up"), []byte("9 VMs up"), 1))
+		},
+		"no report": func(_, r *bolt.Bucket) error { return r.Delete([]byte("run-1")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			j, _ := filled(t)
+			_, err := j.RunRecord("run-1")
+			require.NoError(t, err)
+			require.NoError(t, j.db.Update(func(tx *bolt.Tx) error { return tamper(tx.Bucket(entriesBucket), tx.Bucket(reportsBucket)) }))
+			var broken *BrokenError
+			_, err = j.RunRecord("run-1")
+			require.ErrorAs(t, err, &broken)
+			_, err = j.RunRecords()
+			require.ErrorAs(t, err, &broken)
+			require.ErrorAs(t, j.Edit("run-1", plans.ReportEdit{By: "Dana", Field: plans.EditLead, Text: "Dana"}), &broken)
+		})
+	}
 }

@@ -57,7 +57,7 @@ func (j *Journal) SaveReport(r plans.Report) error {
 		return fmt.Errorf("the report of %s has %d bytes, more than the journal keeps (%d)", run, len(body), reportLimit)
 	}
 	sum := sha256.Sum256(body)
-	_, err = j.write(func(tx *bolt.Tx) (Entry, error) {
+	seq, err := j.write(func(tx *bolt.Tx) (Entry, error) {
 		reports := tx.Bucket(reportsBucket)
 		if reports.Get([]byte(run)) != nil {
 			return Entry{}, errAlready
@@ -67,7 +67,27 @@ func (j *Journal) SaveReport(r plans.Report) error {
 			Text: r.Status.Summary, Report: hex.EncodeToString(sum[:]),
 		}, reports.Put([]byte(run), body)
 	})
+	if seq != 0 {
+		j.kept.Add(1)
+	}
 	return err
+}
+
+// NewReports is Reports for who asks again and again: nil while no report was kept
+// since its last call. It is for one caller.
+func (j *Journal) NewReports() func() ([]plans.Report, error) {
+	known, asked := uint64(0), false
+	return func() ([]plans.Report, error) {
+		kept := j.kept.Load()
+		if asked && kept == known {
+			return nil, nil
+		}
+		all, err := j.Reports()
+		if err == nil {
+			known, asked = kept, true
+		}
+		return all, err
+	}
 }
 
 // Report returns the report of one run, or ErrNotFound.

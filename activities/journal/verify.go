@@ -85,9 +85,8 @@ func (j *Journal) Verify() (head Head, err error) {
 				continue
 			}
 			kept++
-			body := reports.Get([]byte(e.Run))
-			if sum := sha256.Sum256(body); body == nil || hex.EncodeToString(sum[:]) != e.Report {
-				return &BrokenError{Seq: e.Seq, Why: fmt.Sprintf("the report of %s is not the one that was kept", e.Run)}
+			if err := e.fits(reports.Get([]byte(e.Run))); err != nil {
+				return err
 			}
 		}
 		if found := reports.Stats().KeyN; found != kept {
@@ -96,6 +95,14 @@ func (j *Journal) Verify() (head Head, err error) {
 		return nil
 	})
 	return head, err
+}
+
+// fits checks a report against the entry that says it was kept.
+func (e Entry) fits(report []byte) error {
+	if sum := sha256.Sum256(report); report == nil || hex.EncodeToString(sum[:]) != e.Report {
+		return &BrokenError{Seq: e.Seq, Why: fmt.Sprintf("the report of %s is not the one that was kept", e.Run)}
+	}
+	return nil
 }
 
 // next checks the entry that follows h and moves h to it.

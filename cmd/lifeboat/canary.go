@@ -71,7 +71,9 @@ type canaryRow struct {
 	Host  string `json:"host"`
 	To    string `json:"to"`
 	State string `json:"state"` // armed, paused, running, unseen
-	Note  string `json:"note,omitempty"`
+	// Paused is true whatever is under way; Note says who did it and why.
+	Paused bool   `json:"paused,omitempty"`
+	Note   string `json:"note,omitempty"`
 	// Next is when it runs, paused or not.
 	Next     time.Time           `json:"next,omitzero"`
 	Last     *plans.CanaryResult `json:"last,omitempty"`
@@ -97,7 +99,7 @@ func listCanaries(t terminal, c *cli.Context) error {
 	rows, code := []canaryRow{}, exitOK
 	for i, s := range plans.CanaryStates(cfg.Config, past) {
 		row := rowOfCanary(s, schedules[i], time.Now())
-		if row.State == "paused" || row.Problem != "" {
+		if row.bad() {
 			code = exitFinding
 		}
 		rows = append(rows, row)
@@ -146,7 +148,10 @@ func canarySchedules(c *cli.Context, all []plans.Canary) (out []*control.Calenda
 func rowOfCanary(s plans.CanaryState, is *control.Calendar, now time.Time) canaryRow {
 	r := canaryRow{Name: s.Canary.Name, Host: s.Canary.Host, To: s.Canary.To, State: "unseen", LastPass: s.LastPass()}
 	if is != nil {
-		r.Note, r.State = is.Note, "armed"
+		r.State, r.Paused = "armed", is.Paused
+		if is.Paused {
+			r.Note = is.Note
+		}
 		switch {
 		case is.Running:
 			r.State = "running"
@@ -168,14 +173,17 @@ func rowOfCanary(s plans.CanaryState, is *control.Calendar, now time.Time) canar
 	return r
 }
 
+// bad is true for a canary that somebody should look after.
+func (r canaryRow) bad() bool { return r.Paused || r.Problem != "" }
+
 func showCanaryRow(t terminal, r canaryRow) {
 	mark := "  "
-	if r.State == "paused" || r.Problem != "" {
+	if r.bad() {
 		mark = "! "
 	}
 	t.say("%s%-24s %-8s next %s", mark, cut(plain(r.Name), 24), r.State, r.when)
 	t.say("    way     %s -> %s and back", plain(r.Host), plain(r.To))
-	if r.State == "paused" {
+	if r.Paused {
 		t.wrapped("    paused  ", 12, plain(r.Note))
 	}
 	if r.Last == nil {

@@ -78,12 +78,16 @@ func drillsOf(c *cli.Context, name string) (*worker.Configuration, []plans.Sched
 type drillRow struct {
 	Name  string `json:"name"`
 	Plan  string `json:"plan"`
-	State string `json:"state"` // armed, paused, running, unseen, starting
-	Note  string `json:"note,omitempty"`
+	State string `json:"state"` // armed, paused, running, unseen
+	// Paused is true for one that is begun no more, also while one is running; Note
+	// is why, or why it is unseen.
+	Paused bool   `json:"paused,omitempty"`
+	Note   string `json:"note,omitempty"`
 	// Next is when it runs, paused or not.
 	Next time.Time `json:"next,omitzero"`
 	Last *lastRow  `json:"last,omitempty"`
 	when string
+	due  string
 }
 
 type lastRow struct {
@@ -108,7 +112,10 @@ func listDrills(t terminal, c *cli.Context) error {
 	code := exitOK
 	for i, d := range all {
 		rows[i] = rowOfDrill(d, states[i], reports, time.Now())
-		if last := rows[i].Last; rows[i].State == "paused" || last != nil && last.Outcome != "passed" {
+		if states[i] == nil && unseen == nil {
+			rows[i].Note = drillFailure(control.ErrNoDrill).Error()
+		}
+		if rows[i].bad() {
 			code = exitFinding
 		}
 	}
@@ -156,7 +163,10 @@ func drillStates(c *cli.Context, all []plans.ScheduledDrill) (out []*control.Dri
 func rowOfDrill(d plans.ScheduledDrill, s *control.DrillSchedule, reports []plans.Report, now time.Time) drillRow {
 	r := drillRow{Name: d.Name, Plan: d.Plan, State: "unseen"}
 	if s != nil {
-		r.Note, r.State = s.Note, "armed"
+		r.State, r.Paused = "armed", s.Paused
+		if s.Paused {
+			r.Note = s.Note
+		}
 		switch {
 		case s.Running:
 			r.State = "running"
@@ -164,15 +174,23 @@ func rowOfDrill(d plans.ScheduledDrill, s *control.DrillSchedule, reports []plan
 			r.State = "paused"
 		}
 	}
-	if calendar, err := plans.CalendarOf(d); err == nil {
-		if next := calendar.Next(now, 1); len(next) > 0 {
-			r.Next, r.when = next[0], onWall(next[0], calendar)
-		}
+	calendar, err := plans.CalendarOf(d)
+	if err != nil { // validation refuses such a drill
+		return r
+	}
+	if next := calendar.Next(now, 1); len(next) > 0 {
+		r.Next, r.when = next[0], onWall(next[0], calendar)
 	}
 	if last := plans.LastOfDrill(d.Name, reports); last != nil {
+		r.due = onWall(last.Input.Drill.Due, calendar)
 		r.Last = &lastRow{Run: last.Status.RunID, Due: last.Input.Drill.Due, Outcome: plans.DrillOutcome(*last), Summary: last.Status.Summary}
 	}
 	return r
+}
+
+// bad is true for a drill that somebody should look after.
+func (r drillRow) bad() bool {
+	return r.Paused || r.Note != "" || r.Last != nil && r.Last.Outcome != "passed"
 }
 
 // onWall is a moment as the calendar's own clock shows it.
@@ -182,18 +200,21 @@ func onWall(at time.Time, c plans.DrillCalendar) string {
 
 func showDrillRow(t terminal, r drillRow) {
 	mark := "  "
-	if r.State == "paused" || r.Last != nil && r.Last.Outcome != "passed" {
+	if r.bad() {
 		mark = "! "
 	}
 	t.say("%s%-24s %-8s next %s", mark, cut(plain(r.Name), 24), r.State, r.when)
-	if r.State == "paused" {
+	switch {
+	case r.Paused:
 		t.wrapped("    paused  ", 12, plain(r.Note))
+	case r.Note != "":
+		t.wrapped("    why     ", 12, plain(r.Note))
 	}
 	if r.Last == nil {
 		t.say("    last    never")
 		return
 	}
-	t.wrapped("    last    ", 12, fmt.Sprintf("%s, due %s: %s", r.Last.Outcome, r.Last.Due.Local().Format("Mon 2 Jan 15:04"), plain(strings.TrimPrefix(r.Last.Summary, "Not begun: "))))
+	t.wrapped("    last    ", 12, fmt.Sprintf("%s, due %s: %s", r.Last.Outcome, r.due, plain(strings.TrimPrefix(r.Last.Summary, "Not begun: "))))
 	t.say("            lifeboat journal report %s", shellWord(r.Last.Run))
 }
 
@@ -280,7 +301,7 @@ func drillCoverage(t terminal, c *cli.Context, now time.Time) error {
 		return errors.Join(t.json(all), quietly(code))
 	}
 	t.say("%d of %d VMs untested for more than %s", old, len(all), c.String("untested"))
-	t.say("  %-20s %-22s %-24s %s", "VM", "LAST PROOF", "BY", "NEXT DRILL")
+	t.say("  %-18s %-22s %-20s %s", "VM", "LAST PROOF", "BY", "NEXT DRILL")
 	for i := range all {
 		showCovered(t, all[i])
 	}
@@ -293,18 +314,26 @@ func showCovered(t terminal, v plans.Covered) {
 		mark = "!"
 	}
 	if v.Last != nil {
-		last, by = "today", v.Last.Run
-		if v.Days > 0 {
-			last = fmt.Sprintf("%d days ago", v.Days)
-		}
-		if v.Old {
-			last = fmt.Sprintf("untested for %d days", v.Days)
+		last, by = days(v.Days)+" ago", v.Last.Run
+		if v.Old && v.Days > 0 {
+			last = "untested for " + days(v.Days)
 		}
 	}
 	if !v.Next.IsZero() {
 		next = v.Next.Local().Format("2 Jan 2006")
 	}
-	t.say("%s %-20s %-22s %-24s %s", mark, cut(plain(v.Label), 20), last, cut(plain(by), 24), next)
+	t.say("%s %-18s %-22s %-20s %s", mark, cut(plain(v.Label), 18), last, cut(plain(by), 20), next)
+}
+
+// days are whole days since a proof: yesterday evening is less than one.
+func days(n int) string {
+	switch n {
+	case 0:
+		return "less than a day"
+	case 1:
+		return "1 day"
+	}
+	return fmt.Sprintf("%d days", n)
 }
 
 func steerDrill(t terminal, c *cli.Context, pause bool) error {

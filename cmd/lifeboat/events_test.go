@@ -70,6 +70,10 @@ func TestTheReportCountsInTheHostsTime(t *testing.T) {
 	if got, want := timeLine(r), "RTO 31 s, target 2 h"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	r.Status.VMs = []plans.VMStatus{{Label: "DB", Verdict: plans.VerdictStuck}}
+	if got, want := timeLine(r), "Took 1 min"; got != want {
+		t.Errorf("with a VM that never came up: got %q, want %q", got, want)
+	}
 	r.Status.Operation = plans.Commit
 	if got, want := timeLine(r), "Took 1 min"; got != want {
 		t.Errorf("of a commit: got %q, want %q", got, want)

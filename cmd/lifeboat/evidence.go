@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -224,7 +225,7 @@ func exportEvidence(t terminal, c *cli.Context, ref string) error {
 		return err
 	}
 	if e.Tenant == "" && e.Mixed() && !c.Bool("all-tenants") {
-		return fail(exitRefused, "REFUSED  %s holds VMs of several owners (%s), and a file gets around. For one of them: --tenant NAME. Your own copy: --all-tenants. Nothing was written.", e.Number, strings.Join(e.Tenants, ", "))
+		return fail(exitRefused, "REFUSED  %s holds VMs of several owners (%s), and a file gets around. For one of them: --tenant NAME. Your own copy: --all-tenants. Nothing was written.", e.Number, ownersOf(e))
 	}
 	key, err := evidence.FolderKey(c.String("data"))
 	if err != nil {
@@ -250,6 +251,15 @@ func exportEvidence(t terminal, c *cli.Context, ref string) error {
 	showEvidenceHead(t, e)
 	t.wrapped("  ", 4, "Signed with "+key.Public().String())
 	return nil
+}
+
+// ownersOf names whose VMs a run held.
+func ownersOf(e plans.Evidence) string {
+	owners := e.Owners()
+	for i, o := range owners {
+		owners[i] = cmp.Or(plain(o), "no tenant")
+	}
+	return strings.Join(owners, ", ")
 }
 
 func showKey(t terminal, c *cli.Context) error {

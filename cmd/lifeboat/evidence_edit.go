@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,7 +118,7 @@ func editReport(t terminal, c *cli.Context, ref string) error {
 	if c.Bool("dry-run") {
 		return nil
 	}
-	_, e, err = evidenceOf(c, ref)
+	_, e, err = evidenceOf(c, e.Number) // last may be another by now
 	if err != nil {
 		return err
 	}
@@ -202,12 +203,16 @@ func fileOf(c *cli.Context) (name, hash string, err error) {
 	if path == "" {
 		return "", "", nil
 	}
-	body, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return "", "", usage("--file: %v", err)
 	}
-	sum := sha256.Sum256(body)
-	return filepath.Base(path), hex.EncodeToString(sum[:]), nil
+	defer func() { _ = file.Close() }()
+	sum := sha256.New() // a film of a screen may be larger than memory
+	if _, err := io.Copy(sum, file); err != nil {
+		return "", "", usage("--file: %v", err)
+	}
+	return filepath.Base(path), hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // blankFlags say by which flag a blank is filled.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/lifeboat-dr/lifeboat/plans"
 	"github.com/lifeboat-dr/lifeboat/worker"
 	"github.com/lifeboat-dr/lifeboat/worker/evidence"
 )
@@ -19,6 +20,8 @@ type verified struct {
 	File string `json:"file"`
 	Good bool   `json:"good"`
 	evidence.Seal
+	// Trusted is where the key comes from that it was checked by, "" without one.
+	Trusted string `json:"trusted,omitempty"`
 	// Why says what is wrong, Journal what the journal at hand says.
 	Why     string `json:"why,omitempty"`
 	Journal string `json:"journal,omitempty"`
@@ -39,14 +42,14 @@ func verifyReports(t terminal, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	all, bad := []verified{}, 0
+	all, code := []verified{}, exitOK
 	for _, name := range c.Args().Slice() {
-		v, err := verifyFile(c, name, trusted, ours)
-		if err != nil {
-			return err
-		}
-		if !v.Good {
-			bad++
+		v, read := verifyFile(c, name, trusted, ours)
+		switch {
+		case !read:
+			code = exitNoAccess
+		case !v.Good && code == exitOK:
+			code = exitFinding
 		}
 		all = append(all, v)
 	}
@@ -57,10 +60,7 @@ func verifyReports(t terminal, c *cli.Context) error {
 	} else {
 		showVerified(t, all)
 	}
-	if bad > 0 {
-		return quietly(exitFinding)
-	}
-	return nil
+	return quietly(code)
 }
 
 // trustedKey is the key that a person named, or that of the data folder; nil when
@@ -86,17 +86,16 @@ func trustedKey(c *cli.Context) (trusted *evidence.PublicKey, ours bool, err err
 	return &own, true, nil
 }
 
-func verifyFile(c *cli.Context, name string, trusted *evidence.PublicKey, ours bool) (verified, error) {
-	v := verified{File: name}
+// verifyFile checks one file; read is false where it cannot be read, which says
+// nothing of the others.
+func verifyFile(c *cli.Context, name string, trusted *evidence.PublicKey, ours bool) (v verified, read bool) {
+	v.File = name
 	seal, err := openReport(name)
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return v, &failure{exitNoAccess, err}
-	}
 	v.Seal = seal
 	if err != nil {
 		v.Why = err.Error()
-		return v, nil
+		var path *fs.PathError
+		return v, !errors.As(err, &path)
 	}
 	signer, err := evidence.ParseKey(seal.Key)
 	switch {
@@ -107,12 +106,15 @@ func verifyFile(c *cli.Context, name string, trusted *evidence.PublicKey, ours b
 	case !signer.Same(*trusted):
 		v.Why = "it was signed with another key than the one you trust: " + trusted.String()
 	default:
-		v.Good = true
+		v.Good, v.Trusted = true, "the key named with --key"
+		if c.String("key") == "" {
+			v.Trusted = "the key of the data folder " + c.String("data")
+		}
 	}
 	if v.Good && ours {
 		v.Journal, v.Good = askJournal(c, seal)
 	}
-	return v, nil
+	return v, true
 }
 
 func openReport(name string) (evidence.Seal, error) {
@@ -144,21 +146,33 @@ func readBounded(name string) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-// askJournal compares the entry on which a report rests with the journal at hand.
+// askJournal compares the entry on which a report rests with the journal at hand,
+// and says what was added since. Only a journal that this account may not read now
+// leaves the question open.
 func askJournal(c *cli.Context, s evidence.Seal) (words string, good bool) {
 	hash, err := worker.JournalHash(c.Context, c.String("data"), s.Anchor.Entry)
+	var rec plans.Record
+	if err == nil && hash == s.Anchor.Hash {
+		rec, err = worker.ReadRecord(c.Context, c.String("data"), s.Report)
+	}
 	var broken *worker.BrokenChainError
 	switch {
 	case errors.As(err, &broken):
 		return "the journal was edited: " + err.Error(), false
-	case err != nil:
+	case errors.Is(err, worker.ErrJournalHeld), errors.Is(err, fs.ErrPermission):
 		return "not compared: " + err.Error(), true
+	case err != nil:
+		return "the journal on which it rests cannot be read: " + err.Error(), false
 	case hash == "":
 		return fmt.Sprintf("the journal has no entry %d any more: its end was cut off, or an older copy was put in its place", s.Anchor.Entry), false
 	case hash != s.Anchor.Hash:
 		return fmt.Sprintf("the journal has another entry %d than the report rests on: it was made anew", s.Anchor.Entry), false
 	}
-	return fmt.Sprintf("its entry %d is the one that the report rests on; lifeboat journal verify walks the whole chain", s.Anchor.Entry), true
+	words = fmt.Sprintf("its entry %d is the one that the report rests on", s.Anchor.Entry)
+	if rec.Anchor.Entry > s.Anchor.Entry {
+		words += fmt.Sprintf(", and more about this run was written since, up to entry %d: the file does not show it, lifeboat report export makes one that does", rec.Anchor.Entry)
+	}
+	return words + "; lifeboat journal verify walks the whole chain", true
 }
 
 func showVerified(t terminal, all []verified) {
@@ -172,7 +186,10 @@ func showVerified(t terminal, all []verified) {
 		t.wrapped("", 0, fmt.Sprintf("%s  %s", word, plain(v.File)))
 		if v.Report != "" {
 			t.wrapped("  ", 2, fmt.Sprintf("report %s, run %s", plain(v.Report), plain(v.Run)))
-			t.wrapped("  ", 2, "signed with "+plain(v.Key))
+			t.wrapped("  ", 2, "says it is signed with "+plain(v.Key))
+		}
+		if v.Trusted != "" {
+			t.wrapped("  ", 2, "checked by "+plain(v.Trusted))
 		}
 		if v.Why != "" {
 			t.wrapped("  ", 2, plain(v.Why)+".")

@@ -65,9 +65,9 @@ func exitOf(v plans.Verdict) int {
 	}
 }
 
-// exitOfReport is exitOf, for a drill with its criteria.
+// exitOfReport is exitOf, for a drill of the calendar with its criteria and targets.
 func exitOfReport(r plans.Report) int {
-	if code := exitOf(r.Status.Verdict); code != exitOK || len(plans.NotMet(r.Judgements)) == 0 {
+	if code := exitOf(r.Status.Verdict); code != exitOK || len(plans.Misses(r)) == 0 {
 		return code
 	}
 	return exitStopped

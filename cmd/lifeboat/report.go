@@ -247,14 +247,14 @@ func timeLine(r plans.Report) string {
 	if at := r.Input.Objectives.RTO; at > 0 {
 		target = ", target " + span(at.D())
 	}
-	whole := reportSpan(r, s.Ended.Sub(s.Started))
+	allUp := r.RTO > 0 && r.AllUp()
 	switch {
-	case s.Operation.Moves() && r.RTO > 0:
+	case s.Operation.Moves() && allUp:
 		return "RTO " + reportSpan(r, r.RTO.D()) + target
-	case s.Operation == plans.TestFailover && r.RTO > 0:
+	case s.Operation == plans.TestFailover && allUp:
 		return fmt.Sprintf("All up after %s%s", reportSpan(r, r.RTO.D()), target)
 	}
-	return "Took " + whole
+	return "Took " + reportSpan(r, s.Ended.Sub(s.Started))
 }
 
 // reportSpan is a duration in the hosts' time, in a lab with what passed here.

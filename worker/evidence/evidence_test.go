@@ -39,7 +39,7 @@ func named(text string) plans.Evidence {
 			Bars: []plans.PhaseEvidence{{Phase: plans.PhaseStart, To: plans.Duration(time.Minute)}, {Phase: plans.Phase(text), From: plans.Duration(time.Minute), To: plans.Duration(time.Hour), Open: true}},
 		}},
 		Stages:   []plans.StageEvidence{{Step: 1, Name: text, Planned: 1, AsRun: 1, VMs: []string{text}, RTO: measure, Deviation: text}},
-		Criteria: []plans.Judgement{{Criterion: plans.Criterion{Text: text}, Result: plans.CriterionMet, Why: text, By: text}},
+		Criteria: []plans.Judgement{{Criterion: plans.Criterion{Text: text, Who: text}, Result: plans.CriterionMet, Why: text, By: text}},
 		Manual:   []plans.ManualEvidence{{Step: 2, Name: text, Text: text, Owner: text, Verdict: plans.VerdictDone, By: []string{text}, Note: text, Started: began, Ended: began, Remarks: remark}},
 		LeftOut:  []plans.LeftOut{{VM: text, Why: text}}, Before: []plans.Finding{{Severity: plans.Info, Host: text, VM: text, Text: text}},
 		Findings: []plans.EvidenceFinding{{ID: "F1", Key: text, Severity: "minor", Text: text, Remedy: text, By: text, Owner: text, Action: text, Due: text, State: "open", Remarks: remark}},

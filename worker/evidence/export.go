@@ -95,15 +95,20 @@ func render(e plans.Evidence, k Key) (map[string][]byte, error) {
 	return map[string][]byte{"csv": rows, "json": text, "html": k.sealHTML(e, page)}, nil
 }
 
-// baseName is the number, for one tenant's copy with the tenant.
+// baseName is the number, for one tenant's copy with the tenant. A name that cannot
+// be part of a file's on every system is told from others by its hash.
 func baseName(e plans.Evidence) string {
 	if e.Tenant == "" {
 		return e.Number
 	}
-	return e.Number + "-" + strings.Map(func(r rune) rune {
+	name := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
 			return r
 		}
 		return '-'
 	}, e.Tenant)
+	if name != e.Tenant {
+		name += "-" + sumOf([]byte(e.Tenant))[:6]
+	}
+	return e.Number + "-" + name
 }

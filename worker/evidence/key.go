@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -51,11 +52,20 @@ func (k Key) Public() PublicKey { return PublicKey{k.key.Public().(ed25519.Publi
 
 // FolderKey is the key of a data folder; the first call makes it.
 func FolderKey(dir string) (Key, error) {
-	name := filepath.Join(dir, keyFile)
-	k, err := readKey(name)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return k, err
+	k, err := readKey(filepath.Join(dir, keyFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		k, err = newKey(dir)
 	}
+	if err != nil {
+		return Key{}, err
+	}
+	if err := k.publish(filepath.Join(dir, publicFile)); err != nil {
+		return Key{}, fmt.Errorf("the public key for reports: %w", err)
+	}
+	return k, nil
+}
+
+func newKey(dir string) (Key, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return Key{}, fmt.Errorf("no key can be kept: %w (name the engine's folder with --data or LIFEBOAT_DATA)", err)
 	}
@@ -68,6 +78,7 @@ func FolderKey(dir string) (Key, error) {
 		return Key{}, err
 	}
 	// Of two that make one at the same time, the first one's stays.
+	name := filepath.Join(dir, keyFile)
 	err = writeNew(name, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: body}), 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return readKey(name)
@@ -75,11 +86,17 @@ func FolderKey(dir string) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("the key for reports: %w", err)
 	}
-	k = Key{fresh}
-	if err := writeNew(filepath.Join(dir, publicFile), []byte(k.Public().String()+"\n"), 0o644); err != nil && !errors.Is(err, fs.ErrExist) {
-		return Key{}, fmt.Errorf("the public key for reports: %w", err)
+	return Key{fresh}, nil
+}
+
+// publish keeps the half that may be given away beside the key: also where one
+// was killed between the two, and where a new key follows an old one.
+func (k Key) publish(name string) error {
+	text := []byte(k.Public().String() + "\n")
+	if have, err := os.ReadFile(name); err == nil && bytes.Equal(have, text) {
+		return nil
 	}
-	return k, nil
+	return writeWhole(name, text)
 }
 
 // FolderPublicKey is the public key of a data folder; an error that is

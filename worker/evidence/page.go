@@ -35,7 +35,8 @@ type (
 		CSS                template.CSS
 		Title, What, Class string
 		Lab                string
-		Key                string
+		Key, File, Span    string
+		Withheld           string // how many VMs of others a tenant's copy leaves out
 		Figures            []figure
 		Needed, Other      []plans.EvidenceField
 		Findings           []plans.EvidenceFinding
@@ -87,10 +88,14 @@ var blocks = []struct{ key, title string }{
 func viewOf(e plans.Evidence, key PublicKey) pageView {
 	v := pageView{
 		E: e, CSS: template.CSS(pageCSS), Title: e.Number + " " + e.Plan, What: kindWords(e.Operation), Class: classOf(e.Outcome),
-		Key: key.String(), Figures: figures(e), Findings: e.Findings, Charts: charts(e), Before: e.Before,
+		Key: key.String(), File: baseName(e) + ".html", Figures: figures(e), Findings: e.Findings, Charts: charts(e), Before: e.Before,
 	}
 	if e.Simulated {
 		v.Lab = fmt.Sprintf("The hosts were simulated (a lab, %gx): this shows how the plan runs, and is no evidence about real machines. Durations are those of the simulated hosts.", e.Speed)
+	}
+	v.Span = spanOf(e.Started.UTC(), e.Ended.UTC())
+	if n := e.Withheld; n > 0 {
+		v.Withheld = fmt.Sprintf("%d VM%s", n, map[bool]string{false: "s"}[n == 1])
 	}
 	v.Legend = legendOf(v.Charts)
 	v.Needed, v.Other = e.Missing()
@@ -124,6 +129,16 @@ func viewOf(e plans.Evidence, key PublicKey) pageView {
 		v.Log = append(v.Log, row)
 	}
 	return v
+}
+
+// spanOf names the day of the end where it is another.
+func spanOf(from, to time.Time) string {
+	const day, clock = "2 January 2006 ", "15:04:05"
+	end := to.Format(clock)
+	if from.Format(day) != to.Format(day) {
+		end = to.Format(day + clock)
+	}
+	return from.Format(day+clock) + " to " + end
 }
 
 func kindWords(op plans.Operation) string {
@@ -236,16 +251,9 @@ func stageOf(st plans.StageEvidence) stageRow {
 }
 
 func manualOf(m plans.ManualEvidence) manualRow {
-	row := manualRow{ManualEvidence: m, Who: strings.Join(m.By, ", "), Word: string(m.Verdict)}
+	row := manualRow{ManualEvidence: m, Who: strings.Join(m.By, ", "), Word: plans.ManualWord(m.Verdict)}
 	if row.Who == "" {
 		row.Who = "nobody"
-	}
-	switch m.Verdict {
-	case plans.VerdictRefused:
-		row.Word = "not reached"
-	case plans.VerdictStopped:
-		row.Word = "declined"
-	default:
 	}
 	if !m.Ended.IsZero() {
 		row.When = m.Ended.UTC().Format("02 Jan 15:04:05")

@@ -69,8 +69,9 @@ func (s Seal) check(mark string, body []byte) error {
 	if err != nil {
 		return ErrNotAsSigned
 	}
+	// The decoder takes a signature in several spellings; it is written in one.
 	signature, err := base64.StdEncoding.DecodeString(s.Signature)
-	if err != nil || !ed25519.Verify(key.key, s.signed(mark, body), signature) {
+	if err != nil || base64.StdEncoding.EncodeToString(signature) != s.Signature || !ed25519.Verify(key.key, s.signed(mark, body), signature) {
 		return ErrNotAsSigned
 	}
 	return nil

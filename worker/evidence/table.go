@@ -48,7 +48,8 @@ func moment(t time.Time) string {
 }
 
 // cell keeps a spreadsheet from reading a text as a formula: one that begins like
-// a formula, also behind spaces, is marked as text. Line breaks become spaces.
+// a formula, also behind spaces, is marked as text; so is what follows a semicolon,
+// at which a spreadsheet of half of Europe begins a cell. Line breaks become spaces.
 //
 // OWASP, "CSV Injection".
 func cell(text string) string {
@@ -58,12 +59,20 @@ func cell(text string) string {
 		}
 		return r
 	}, plain(text))
-	if strings.ContainsAny(firstOf(text), "=+-@|%\uff1d\uff0b\uff0d\uff20") {
-		if _, err := strconv.ParseFloat(text, 64); err != nil {
-			return "'" + text
+	parts := strings.Split(text, ";")
+	for i, part := range parts {
+		parts[i] = asText(part)
+	}
+	return strings.Join(parts, ";")
+}
+
+func asText(part string) string {
+	if strings.ContainsAny(firstOf(part), "=+-@|%\uff1d\uff0b\uff0d\uff20") {
+		if _, err := strconv.ParseFloat(strings.TrimSpace(part), 64); err != nil {
+			return "'" + part
 		}
 	}
-	return text
+	return part
 }
 
 func firstOf(text string) string {

@@ -36,7 +36,7 @@ var gauges = []struct {
 	{"lifeboat_plan_vms_in_time", "VMs of a plan that would lose no more than their target.", planLabels},
 	{"lifeboat_plan_vms", "VMs that take part in a plan.", planLabels},
 	{"lifeboat_plan_last_drill_age_seconds", "Time since the last test failover of a plan ended.", planLabels},
-	{"lifeboat_plan_last_drill_rto_seconds", "How long that took until all VMs were up.", planLabels},
+	{"lifeboat_plan_last_drill_rto_seconds", "How long that took until all VMs were up; absent where one was not.", planLabels},
 	{"lifeboat_plan_last_drill_passed", "1 when it passed.", planLabels},
 }
 
@@ -93,7 +93,9 @@ func plan(put putter, r plans.ReadyReport, now time.Time) {
 	}
 	if d := r.Drill; d != nil {
 		put("lifeboat_plan_last_drill_age_seconds", now.Sub(d.Ended).Seconds(), r.Plan)
-		put("lifeboat_plan_last_drill_rto_seconds", d.RTO.D().Seconds(), r.Plan)
+		if d.RTO > 0 {
+			put("lifeboat_plan_last_drill_rto_seconds", d.RTO.D().Seconds(), r.Plan)
+		}
 		put("lifeboat_plan_last_drill_passed", truth(d.Passed), r.Plan)
 	}
 }
