@@ -220,8 +220,12 @@ func (r *repairRun) act(ctx workflow.Context, key string) error {
 	case temporal.IsWorkflowExecutionAlreadyStartedError(err):
 		vm.Step = waits(before.Step, "an operation is working on this VM: it goes first")
 		return nil
-	case err != nil:
+	case err != nil && ctx.Err() != nil:
 		return err
+	case err != nil:
+		// Somebody ended it, and what it sent is not known: it counts, and what is
+		// remembered of tries and budgets goes on.
+		out = activities.RepairActOut{Step: before.Step, Act: &plans.ActRecord{Host: before.Step.Host, Verb: before.Step.Verb, Outcome: "no-answer", Error: err.Error()}}
 	}
 	vm.Step = out.Step
 	if out.Act == nil {

@@ -243,7 +243,7 @@ func answerRepair(t terminal, c *cli.Context, choice plans.Choice) error {
 		t.wrapped("", 0, answerMeans(choice, row)+" Nothing was changed.")
 		return nil
 	}
-	status, err := l.client.AnswerRepair(c.Context, row.Host, plans.Answer{Choice: choice, VM: row.Key(), By: who(c), Reason: c.String("reason"), Via: "cli"})
+	status, err := l.client.AnswerRepair(c.Context, row.Host, plans.Answer{Choice: choice, VM: row.Key(), By: who(c), Reason: c.String("reason"), About: row.Step.Asks(), Via: "cli"})
 	var no *control.NotAcceptedError
 	switch {
 	case errors.As(err, &no):
