@@ -160,7 +160,7 @@ func folderOf(f hyperv.ReplicaFolder) (plans.OrphanFolder, bool) {
 	if err != nil || len(parts) < 2 {
 		return plans.OrphanFolder{}, false
 	}
-	out := plans.OrphanFolder{Path: f.Path, GUID: id, Files: f.Files, Bytes: f.Bytes, Modified: f.Modified}
+	out := plans.OrphanFolder{Path: f.Path, GUID: id, Files: f.Files, Bytes: f.Bytes, Modified: f.Modified, Link: f.Link}
 	if f.Kept {
 		out.Kept, err = plans.KeptAt(parts[len(parts)-2])
 	}
@@ -332,8 +332,8 @@ func (a *Activities) verified(ctx context.Context, f plans.Orphan, verb plans.Ve
 	if !seen.Read {
 		return plans.VerdictUnknown, fmt.Sprintf("%s was asked (%s), and cannot be read now: %s. Scan again when it answers.%s", f.Host, act.Outcome, seen.Why, said)
 	}
-	if act.Outcome == "failed" {
+	if act.Outcome == "failed" && f.AsItWas(verb, seen) {
 		return plans.VerdictRefused, "It is as it was." + said
 	}
-	return plans.VerdictUnknown, fmt.Sprintf("%s was asked (%s), and it is still there. Scan again, and look at the host.%s", f.Host, act.Outcome, said)
+	return plans.VerdictUnknown, fmt.Sprintf("%s was asked (%s), and it is not as it should be now. Scan again, and look at the host.%s", f.Host, act.Outcome, said)
 }

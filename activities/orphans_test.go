@@ -381,3 +381,29 @@ func TestACleanUpIsNotRepeatedAfterAKill(t *testing.T) {
 	require.NoError(t, json.NewEncoder(&text).Encode(third))
 	require.Contains(t, text.String(), "Nothing was changed")
 }
+
+// An undo whose answer an engine's end has swallowed is verified, not repeated.
+func TestAnUndoIsNotRepeatedAfterAKill(t *testing.T) {
+	e := newOrphanEstate(t, 99)
+	look, err := e.acts.OrphanLook(t.Context())
+	require.NoError(t, err)
+	i := slices.IndexFunc(look.Picture.Findings, func(f plans.Orphan) bool { return f.Kind == plans.OrphanFiles && f.Verb != "" })
+	require.GreaterOrEqual(t, i, 0)
+	id := look.Picture.Findings[i].ID
+	out, err := e.acts.OrphanAct(t.Context(), activities.OrphanActIn{Run: "orphans", Orphan: look.Picture.Findings[i], By: "test", Now: time.Unix(7, 0).UTC()})
+	require.NoError(t, err)
+	require.Equal(t, plans.VerdictDone, out.Verdict, out.Text)
+	look, err = e.acts.OrphanLook(t.Context())
+	require.NoError(t, err)
+	q, kept := look.Picture.InQuarantine(id)
+	require.True(t, kept)
+	in := activities.OrphanActIn{Run: "orphans", Undo: true, By: "test", Now: time.Unix(8, 0).UTC(), Orphan: plans.Orphan{
+		ID: q.ID, Kind: plans.OrphanFiles, Host: q.Host, VM: q.VM, Path: q.Path, Paths: []string{q.Original},
+	}}
+	for _, outcome := range []string{"done", "no-answer"} {
+		out, err = e.acts.OrphanAct(t.Context(), in)
+		require.NoError(t, err)
+		require.Equal(t, plans.VerdictDone, out.Verdict, out.Text)
+		require.Equal(t, outcome, out.Act.Outcome)
+	}
+}

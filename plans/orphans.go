@@ -3,6 +3,7 @@ package plans
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 )
@@ -115,6 +116,8 @@ type OrphanFolder struct {
 	Bytes      uint64
 	Modified   time.Time
 	Kept       time.Time
+	// Link is true where it is, or holds, a junction or the like.
+	Link bool
 }
 
 // Authorized is an authorization entry of a host.
@@ -214,6 +217,17 @@ func (p OrphanPicture) Find(id string) (Orphan, bool) {
 		}
 	}
 	return Orphan{}, false
+}
+
+// InQuarantine are the files of an id that were put into quarantine last: the same
+// place may have been cleaned before.
+func (p OrphanPicture) InQuarantine(id string) (OrphanInQuarantine, bool) {
+	for _, q := range slices.Backward(p.Kept) { // in the order of their time
+		if q.ID == id {
+			return q, true
+		}
+	}
+	return OrphanInQuarantine{}, false
 }
 
 // Unread are the hosts that were not read.

@@ -93,7 +93,7 @@ func (p *OrphanPicture) settle() {
 
 // add takes a finding in, or says why it is not offered.
 func (h *orphanHunt) add(host *HostReading, f Orphan, n needs) {
-	f.Host, f.ID, f.Age = host.Host, orphanID(host.Host, f.Kind, orWord(f.VM, f.Name)), -1
+	f.Host, f.ID, f.Age = host.Host, orphanID(host.Host, f.Kind, orWord(f.Path, orWord(f.VM, f.Name))), -1
 	if !f.Since.IsZero() {
 		f.Age = Duration(host.At.Sub(f.Since))
 	}
@@ -170,10 +170,10 @@ func (h *orphanHunt) group(copies []orphanCopy) {
 	}
 	another := false
 	for _, c := range real {
-		h.checkpoints(c, len(real) == 1)
+		h.checkpoints(c, c.only(real))
 		if c.vm.Provider != "" {
 			another = true
-			h.provider(c, len(real) == 1)
+			h.provider(c, c.only(real))
 		}
 	}
 	switch {
@@ -228,6 +228,13 @@ func (c orphanCopy) finding(kind OrphanKind, since time.Time, only bool) Orphan 
 	return Orphan{Kind: kind, VM: c.vm.ID, Name: c.vm.Name, Bytes: c.bytes(), Since: since, OnlyCopy: only, Expect: c.expect()}
 }
 
+// onlyCopyTakesAWord is for what is done to a copy itself.
+func (f *Orphan) onlyCopyTakesAWord() {
+	if f.OnlyCopy {
+		f.Word = WordOnlyCopy
+	}
+}
+
 func (c orphanCopy) others(all []orphanCopy) (out []orphanCopy) {
 	for _, o := range all {
 		if o.vm != c.vm {
@@ -235,6 +242,19 @@ func (c orphanCopy) others(all []orphanCopy) (out []orphanCopy) {
 		}
 	}
 	return out
+}
+
+// whole is false for a copy that nothing comes back from: it has no disk that is
+// known of, or its host has lost their storage.
+//
+// Microsoft: Hyper-V module, VMState (OffCritical, SavedCritical and the like).
+func (c orphanCopy) whole() bool {
+	return len(c.vm.Disks) > 0 && !strings.HasSuffix(c.vm.Power, "Critical")
+}
+
+// only tells whether no other copy could take the place of this one.
+func (c orphanCopy) only(all []orphanCopy) bool {
+	return !slices.ContainsFunc(c.others(all), orphanCopy.whole)
 }
 
 func (c orphanCopy) says() string {
@@ -272,6 +292,10 @@ func (h *orphanHunt) replica(c orphanCopy, real []orphanCopy) {
 	}
 	others := c.others(real)
 	for _, o := range others {
+		if len(o.vm.Problems) > 0 {
+			h.leave(c.host, OrphanPrimaryEnded, c.vm.ID, c.vm.Name, "the copy at "+o.host.Host+" did not tell how it replicates: "+o.vm.Problems[0])
+			return
+		}
 		if o.vm.Mode == "Primary" && h.sendsTo(o.relation("Simple"), c.host) || h.sendsTo(o.relation("Extended"), c.host) {
 			return // it has its sender
 		}
@@ -280,7 +304,7 @@ func (h *orphanHunt) replica(c orphanCopy, real []orphanCopy) {
 			return
 		}
 	}
-	f := c.finding(OrphanPrimaryGone, rel.Last, len(others) == 0)
+	f := c.finding(OrphanPrimaryGone, rel.Last, c.only(real))
 	f.Verb, f.Relationship = VerbRemove, "Simple"
 	f.Commands = []string{onVM(c, "Remove-VMReplication -VM $vm")}
 	f.Undo = "none: Hyper-V has no way to join a replica to its primary again; lifeboat protect --seed existing reuses its disks"
@@ -292,13 +316,13 @@ func (h *orphanHunt) replica(c orphanCopy, real []orphanCopy) {
 	if len(others) == 0 {
 		f.Evidence = []string{c.says(), fmt.Sprintf("its primary server is %s, and no host has another copy of it", rel.Primary), lastCopy(rel.Last)}
 		f.Risk = "It may be all that is left of this VM. Ending its replication keeps the VM and its disks, and removes its recovery points."
-		f.Word = WordOnlyCopy
 	} else {
 		f.Kind = OrphanPrimaryEnded
 		f.Evidence = append([]string{c.says()}, saying(others)...)
 		f.Evidence = append(f.Evidence, "no host sends to it", lastCopy(rel.Last))
 		f.Risk = "It grows older and looks like protection. Ending its replication keeps the VM and its disks, and removes its recovery points."
 	}
+	f.onlyCopyTakesAWord()
 	h.add(c.host, f, needs{everyHost: true, age: true})
 }
 
@@ -330,7 +354,7 @@ func (h *orphanHunt) sender(c orphanCopy, real []orphanCopy, which string) {
 			at = &o
 		}
 	}
-	f := c.finding(OrphanReplicaGone, rel.Last, len(real) == 1)
+	f := c.finding(OrphanReplicaGone, rel.Last, c.only(real))
 	if h.called(rel.Replica) == nil {
 		h.leave(c.host, f.Kind, c.vm.ID, c.vm.Name, "its replica server "+orWord(rel.Replica, "(not told)")+" is not in the configuration")
 		return
@@ -348,9 +372,7 @@ func (h *orphanHunt) sender(c orphanCopy, real []orphanCopy, which string) {
 		f.Evidence = append(f.Evidence, at.says())
 		f.Undo = "lifeboat protect " + c.vm.Name + " --seed existing"
 	}
-	if len(real) == 1 {
-		f.Word = WordOnlyCopy
-	}
+	f.onlyCopyTakesAWord()
 	h.add(c.host, f, needs{everyHost: true, age: true})
 }
 

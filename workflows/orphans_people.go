@@ -74,10 +74,10 @@ func (r *orphanRun) undoable(id string) (plans.OrphanClean, error) {
 	if r.running(id) {
 		return plans.OrphanClean{}, no("it is being worked on: try again when that has ended")
 	}
-	for _, q := range r.status.Picture.Kept {
-		if q.ID == id && q.Original != "" {
-			return plans.OrphanClean{Orphan: plans.Orphan{ID: id, Kind: plans.OrphanFiles, Host: q.Host, VM: q.VM, Name: q.Name, Bytes: q.Bytes, Path: q.Path, Evidence: []string{}, Commands: []string{}}, Verb: plans.VerbRestore}, nil
-		}
+	if q, kept := r.status.Picture.InQuarantine(id); kept && q.Original != "" {
+		return plans.OrphanClean{Verb: plans.VerbRestore, Orphan: plans.Orphan{
+			ID: id, Kind: plans.OrphanFiles, Host: q.Host, VM: q.VM, Name: q.Name, Bytes: q.Bytes, Path: q.Path, Paths: []string{q.Original}, Evidence: []string{}, Commands: []string{},
+		}}, nil
 	}
 	for _, c := range slices.Backward(r.status.Cleans) {
 		if c.Orphan.ID != id || c.Undone {

@@ -90,6 +90,8 @@ type ReplicaFolder struct {
 	Files    int       `json:"files"`
 	Bytes    uint64    `json:"bytes"`
 	Modified time.Time `json:"modified"`
+	// Link is true where it is, or holds, a reparse point that is a folder.
+	Link bool `json:"link"`
 }
 
 // VMID is the one form of a VM's GUID; an error says that a text is none.
@@ -202,7 +204,8 @@ func (h *Host) RemoveCheckpoints(ctx context.Context, id string, expect Expect, 
 }
 
 // RemoveTestVM removes a test VM that has lost its replica and moves its disks
-// into a folder of the quarantine. A VM of any other mode is refused.
+// into a folder of the quarantine. A VM of any other mode is refused, and one that
+// shares a disk.
 //
 // Microsoft: Hyper-V module, Remove-VM; Move-Item.
 func (h *Host) RemoveTestVM(ctx context.Context, id string, expect Expect, within time.Duration, paths []string, into string) (ActResult, error) {

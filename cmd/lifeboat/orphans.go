@@ -257,10 +257,16 @@ func cleanOrphans(t terminal, c *cli.Context) error {
 		}
 		return nil
 	}
-	var done []plans.OrphanClean
-	for _, f := range chosen {
+	done := []plans.OrphanClean{}
+	for i, f := range chosen {
 		r, err := answerOrphan(c, client, plans.Answer{Choice: plans.ChoiceClean, VM: f.ID, Word: f.Word})
 		if err != nil {
+			for _, left := range chosen[i+1:] {
+				words.say("NOT TRIED  %s", left.ID)
+			}
+			if asJSON { // what was cleaned before it stays so
+				err = errors.Join(err, t.json(done))
+			}
 			return err
 		}
 		tellClean(words, r)
@@ -329,9 +335,9 @@ func answerOrphan(c *cli.Context, client *control.Client, a plans.Answer) (plans
 	var no *control.NotAcceptedError
 	switch {
 	case errors.As(err, &no):
-		return plans.OrphanClean{}, fail(exitRefused, "REFUSED  %v. Nothing was changed.", no)
+		return plans.OrphanClean{}, fail(exitRefused, "REFUSED  %s: %v. It is as it was.", a.VM, no)
 	case err != nil:
-		return plans.OrphanClean{}, fail(exitNoAccess, "the answer may not have arrived: %v", err)
+		return plans.OrphanClean{}, fail(exitNoAccess, "the answer about %s may not have arrived: %v", a.VM, err)
 	}
 	at := len(s.Cleans) - 1
 	for {
@@ -390,10 +396,8 @@ func undoOrphan(t terminal, c *cli.Context) error {
 	if asJSON {
 		words.out = t.err
 	}
-	for _, q := range s.Picture.Kept {
-		if q.ID == id {
-			words.wrapped("", 0, fmt.Sprintf("%s at %s goes back to %s.", plain(q.Name), q.Host, orphanPlace(q)))
-		}
+	if q, kept := s.Picture.InQuarantine(id); kept {
+		words.wrapped("", 0, fmt.Sprintf("%s at %s goes back to %s.", plain(q.Name), q.Host, orphanPlace(q)))
 	}
 	if c.Bool("dry-run") {
 		words.say("Nothing was changed.")
