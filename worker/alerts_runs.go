@@ -33,6 +33,7 @@ func (r *alertRuns) look(ctx context.Context, p plans.AlertPolicy, desk plans.Al
 	if err != nil {
 		return err
 	}
+	runs = append(runs, unlisted(runs, desk)...)
 	later, changed, well, refused := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, run := range runs { // the newest first
 		id := run.Workflow + " " + run.Run
@@ -54,7 +55,9 @@ func (r *alertRuns) look(ctx context.Context, p plans.AlertPolicy, desk plans.Al
 		}
 		status, err := r.client.StatusOf(ctx, run)
 		if err != nil {
-			look.Unseen = append(look.Unseen, "run/"+id)
+			if !changed[run.Workflow] {
+				look.Unseen = append(look.Unseen, "run/"+id)
+			}
 			continue
 		}
 		if !run.Open && status.Ended.IsZero() {
@@ -82,6 +85,21 @@ func (r *alertRuns) look(ctx context.Context, p plans.AlertPolicy, desk plans.Al
 	}
 	r.well, r.refused = well, refused
 	return nil
+}
+
+// unlisted are runs of whose end people are told, and that so many others came after
+// that they are not listed.
+func unlisted(runs []control.RunSummary, desk plans.AlertDesk) (more []control.RunSummary) {
+	listed := map[string]bool{}
+	for _, run := range runs {
+		listed["run/"+run.Workflow+" "+run.Run] = true
+	}
+	for key, a := range desk.Open {
+		if workflow, run, _ := strings.Cut(strings.TrimPrefix(key, "run/"), " "); a.TellsEnd() && !listed[key] {
+			more = append(more, control.RunSummary{Plan: a.Plan, Workflow: workflow, Run: run})
+		}
+	}
+	return more
 }
 
 // endTold is true while people are told of how a run of a workflow has ended.
