@@ -187,7 +187,10 @@ func (h *orphanHunt) files(host *HostReading) {
 			f.Evidence, f.Word = append(f.Evidence, "no host has a VM of this id with its disks"), WordOnlyCopy
 		}
 		f.Verb, f.Undo = VerbQuarantine, "lifeboat orphans undo "+orphanID(host.Host, OrphanFiles, folder.Path)+", within "+ago(h.Policy.Undo.D())
-		f.Commands = []string{fmt.Sprintf("%s> Move-Item -LiteralPath '%s' -Destination '%s\\<now>'", host.Host, folder.Path, quarantineOf(folder.Path))}
+		f.Commands = []string{
+			fmt.Sprintf(`%s> $into = %s + '\' + [DateTime]::UtcNow.ToString('yyyyMMddTHHmmssZ'); New-Item -Path $into -ItemType Directory`, host.Host, quote(quarantineOf(folder.Path))),
+			fmt.Sprintf("%s> Move-Item -LiteralPath %s -Destination $into", host.Host, quote(folder.Path)),
+		}
 		h.add(host, f, needs{everyHost: true, age: true})
 	}
 }
@@ -229,7 +232,7 @@ func (h *orphanHunt) kept(host *HostReading, folder OrphanFolder, seen bool) {
 		f.Risk += " Copy them elsewhere first."
 	}
 	f.Verb, f.Undo = VerbDeleteFiles, "none once they are deleted; until then lifeboat orphans undo "+q.ID
-	f.Commands = []string{fmt.Sprintf("%s> Remove-Item -LiteralPath '%s' -Recurse -Force", host.Host, folder.Path)}
+	f.Commands = []string{fmt.Sprintf("%s> Remove-Item -LiteralPath %s -Recurse -Force", host.Host, quote(folder.Path))}
 	h.add(host, f, needs{everyHost: true, age: true})
 }
 
@@ -286,7 +289,7 @@ func (h *orphanHunt) entries(host *HostReading) {
 		}
 		f.Risk = "A server that nobody knows may replicate to this host. If it is still wanted, its next replication is refused."
 		f.Verb, f.Undo = VerbRemoveEntry, "lifeboat orphans undo "+orphanID(host.Host, OrphanEntry, e.Primary)+", within "+ago(h.Policy.Undo.D())
-		f.Commands = []string{fmt.Sprintf("%s> Remove-VMReplicationAuthorizationEntry -AllowedPrimaryServer '%s'", host.Host, e.Primary)}
+		f.Commands = []string{fmt.Sprintf("%s> Remove-VMReplicationAuthorizationEntry -AllowedPrimaryServer %s", host.Host, quote(e.Primary))}
 		if h.untold("Get-VMReplication") {
 			h.leave(host, f.Kind, "", f.Name, "not every VM told from where it receives")
 			continue

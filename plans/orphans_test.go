@@ -590,3 +590,15 @@ func TestWhereATestVMsDisksGo(t *testing.T) {
 	require.Empty(t, at(`D:\VMs\a.avhdx`))
 	require.Empty(t, at(`D:\R\Hyper-V Replica\X\a.avhdx`, `E:\R\Hyper-V Replica\X\b.avhdx`))
 }
+
+// A command that is shown can be copied as it is: a path is a value in it, whatever
+// quotes it has.
+func TestCommandsOfOrphansAreQuoted(t *testing.T) {
+	host := HostReading{Host: "H", Names: []string{"H"}, Read: true, At: time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC)}
+	const id = "00000001-0000-4000-8000-000000000001"
+	path := "D:\\O'Brien\u2019s\\Hyper-V Replica\\Virtual hard disks\\" + strings.ToUpper(id)
+	host.Folders = []OrphanFolder{{Path: path, GUID: id, Modified: host.At.Add(-48 * time.Hour)}}
+	p := FindOrphans(OrphanLook{Hosts: []HostReading{host}, Policy: OrphanPolicyOf(&Config{})})
+	require.Len(t, p.Findings, 1)
+	require.Contains(t, strings.Join(p.Findings[0].Commands, "\n"), "-LiteralPath 'D:\\O''Brien\u2019\u2019s\\Hyper-V Replica\\Virtual hard disks\\"+strings.ToUpper(id)+"'")
+}

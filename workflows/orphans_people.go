@@ -83,6 +83,12 @@ func (r *orphanRun) undoable(id string) (plans.OrphanClean, error) {
 		if c.Orphan.ID != id || c.Undone {
 			continue
 		}
+		if c.Verb == plans.VerbAddEntry || c.Verb == plans.VerbRestore {
+			if c.Verdict == plans.VerdictDone {
+				return plans.OrphanClean{}, no("%s has taken it back already", c.By)
+			}
+			continue // it may be tried again
+		}
 		if c.Verb == plans.VerbRemoveEntry && c.Verdict == plans.VerdictDone {
 			return plans.OrphanClean{Orphan: c.Orphan, Verb: plans.VerbAddEntry}, nil
 		}

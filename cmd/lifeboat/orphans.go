@@ -103,7 +103,11 @@ func showOrphans(t terminal, p plans.OrphanPicture) {
 		t.say("In quarantine")
 	}
 	for _, q := range p.Kept {
-		t.wrapped(q.ID+"  ", 12, fmt.Sprintf("%s at %s, %s, can be taken back until %s", plain(q.Name), q.Host, plans.Bytes(q.Bytes), q.Until.Local().Format(day)))
+		kept := "kept"
+		if q.Original != "" {
+			kept = "can be taken back"
+		}
+		t.wrapped(q.ID+"  ", 12, fmt.Sprintf("%s at %s, %s, %s until %s", plain(q.Name), q.Host, plans.Bytes(q.Bytes), kept, q.Until.Local().Format(day)))
 	}
 	if len(p.Quiet) > 0 {
 		t.say("")
@@ -217,7 +221,7 @@ func tellOrphan(t terminal, f *plans.Orphan) {
 	t.wrapped("  undo    ", 10, plain(f.Undo))
 	t.say("  by hand, on the host")
 	for _, line := range f.Commands {
-		t.wrapped("    ", 4, plain(line))
+		t.say("    %s", plain(line)) // in one line: it is to be copied
 	}
 }
 
