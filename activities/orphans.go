@@ -62,7 +62,10 @@ func (a *Activities) orphans(ctx context.Context) (plans.OrphanPicture, map[stri
 	for i := range look.Hosts {
 		free <- struct{}{}
 		reading.Go(func() {
-			a.readOrphans(ctx, &look.Hosts[i])
+			h := &look.Hosts[i]
+			if a.readOrphans(ctx, h); h.Read && !estate.Simulated {
+				h.Off = h.At.Sub(time.Now())
+			}
 			<-free
 		})
 	}

@@ -204,7 +204,7 @@ func newOrphanEstate(t *testing.T, seed uint64) *orphanEstate {
 func (e *orphanEstate) sweepOver(t *testing.T) {
 	text := hyperv.Library()
 	hosts := map[string]*hyperv.Host{}
-	estate := plans.OrphanEstate{Policy: plans.OrphanPolicy{After: plans.Duration(10 * time.Minute), Undo: plans.Duration(time.Hour)}, Speed: 600}
+	estate := plans.OrphanEstate{Policy: plans.OrphanPolicy{After: plans.Duration(10 * time.Minute), Undo: plans.Duration(time.Hour)}, Speed: 600, Simulated: true}
 	for _, h := range e.farm.Hosts() {
 		name := h.Name()
 		s := powershell.NewSession(powershell.Options{ComputerName: name, Commands: cmdlet.New(e.farm, h, func() hypervisor.Caller { return hypervisor.Caller{By: "sweep"} })})
@@ -406,4 +406,21 @@ func TestAnUndoIsNotRepeatedAfterAKill(t *testing.T) {
 		require.Equal(t, plans.VerdictDone, out.Verdict, out.Text)
 		require.Equal(t, outcome, out.Act.Outcome)
 	}
+}
+
+// The clock of a host that is no lab's is compared with ours.
+func TestAClockThatIsOffIsNoticed(t *testing.T) {
+	e := newOrphanEstate(t, 7)
+	estate := e.acts.Orphans.Estate
+	e.acts.Orphans.Estate = func() plans.OrphanEstate {
+		out := estate()
+		out.Simulated = false // its hosts live in another year
+		return out
+	}
+	look, err := e.acts.OrphanLook(t.Context())
+	require.NoError(t, err)
+	for _, f := range look.Picture.Findings {
+		require.NotEqual(t, plans.OrphanFiles, f.Kind)
+	}
+	require.True(t, slices.ContainsFunc(look.Picture.Quiet, func(q plans.OrphanQuiet) bool { return strings.Contains(q.Why, "the clock of") }))
 }

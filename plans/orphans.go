@@ -73,8 +73,10 @@ type HostReading struct {
 	// known, and nothing is proved by what is missing here.
 	Read bool   `json:"read"`
 	Why  string `json:"why,omitempty"`
-	// At is the host's clock.
+	// At is the host's clock, Off how far that is from ours; 0 for simulated hosts,
+	// which live in a time of their own.
 	At      time.Time      `json:"at,omitzero"`
+	Off     time.Duration  `json:"off,omitempty"`
 	VMs     []OrphanVM     `json:"vms,omitempty"`
 	Entries []Authorized   `json:"entries,omitempty"`
 	Folders []OrphanFolder `json:"folders,omitempty"`

@@ -97,7 +97,7 @@ func (h *orphanHunt) add(host *HostReading, f Orphan, n needs) {
 	if !f.Since.IsZero() {
 		f.Age = Duration(host.At.Sub(f.Since))
 	}
-	if why := h.quiet(f, n); why != "" {
+	if why := h.quiet(host, f, n); why != "" {
 		h.leave(host, f.Kind, f.VM, f.Name, why)
 		return
 	}
@@ -108,8 +108,12 @@ func (h *orphanHunt) add(host *HostReading, f Orphan, n needs) {
 	h.out.Findings = append(h.out.Findings, f)
 }
 
+// clockMayBeOff is how far from ours a host's clock may be: ages are told by it, and
+// when files went into quarantine.
+const clockMayBeOff = 10 * time.Minute
+
 // quiet says why a finding is not offered.
-func (h *orphanHunt) quiet(f Orphan, n needs) string {
+func (h *orphanHunt) quiet(host *HostReading, f Orphan, n needs) string {
 	held := orWord(h.Held[strings.ToLower(f.VM)], h.Held[strings.ToLower(n.also)])
 	switch {
 	case h.Blind != "":
@@ -118,6 +122,8 @@ func (h *orphanHunt) quiet(f Orphan, n needs) string {
 		return held + " works on it"
 	case n.everyHost && len(h.unread) > 0:
 		return fmt.Sprintf("%s was not read: it may be there", strings.Join(h.unread, ", "))
+	case n.age && host.Off.Abs() > clockMayBeOff:
+		return fmt.Sprintf("the clock of %s is %s off: how old it is, is not known", host.Host, Duration(host.Off.Abs().Round(time.Minute)))
 	case n.age && f.Since.IsZero():
 		return "how old it is, is not known"
 	case n.age && f.Age.D() < h.Policy.After.D():

@@ -13,8 +13,10 @@ type OrphanEstate struct {
 	// Hosts are all hosts with the names that others call them by; none is read.
 	Hosts  []HostReading
 	Policy OrphanPolicy
-	// Speed is how much faster the hosts live.
-	Speed float64
+	// Speed is how much faster the hosts live, Simulated true where their clocks have
+	// nothing to do with ours.
+	Speed     float64
+	Simulated bool
 	// VMs are the ids of each plan's VMs, and of what a protection or a replacement
 	// of the same name works on.
 	VMs map[string][]string
@@ -22,7 +24,7 @@ type OrphanEstate struct {
 
 // OrphanEstateOf reads a configuration.
 func OrphanEstateOf(cfg *Config, speed float64) OrphanEstate {
-	e := OrphanEstate{Policy: OrphanPolicyOf(cfg), Speed: max(1, speed), VMs: map[string][]string{}}
+	e := OrphanEstate{Policy: OrphanPolicyOf(cfg), Speed: max(1, speed), Simulated: cfg.Lab != nil, VMs: map[string][]string{}}
 	for i := range cfg.Hosts {
 		h := &cfg.Hosts[i]
 		e.Hosts = append(e.Hosts, HostReading{Host: h.Name, Names: []string{h.Name, orWord(h.ReplicaName, h.Name)}})

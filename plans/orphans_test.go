@@ -602,3 +602,18 @@ func TestCommandsOfOrphansAreQuoted(t *testing.T) {
 	require.Len(t, p.Findings, 1)
 	require.Contains(t, strings.Join(p.Findings[0].Commands, "\n"), "-LiteralPath 'D:\\O''Brien\u2019\u2019s\\Hyper-V Replica\\Virtual hard disks\\"+strings.ToUpper(id)+"'")
 }
+
+// By a clock that is wrong nothing is old, and nothing has been long in quarantine.
+func TestAWrongClockProvesNoAge(t *testing.T) {
+	const id = "00000001-0000-4000-8000-000000000001"
+	at := time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC)
+	for _, off := range []time.Duration{time.Minute, 400 * 24 * time.Hour, -time.Hour} {
+		p := FindOrphans(OrphanLook{Policy: OrphanPolicyOf(&Config{}), Hosts: []HostReading{{Host: "H", Names: []string{"H"}, Read: true, At: at, Off: off, Folders: []OrphanFolder{
+			{Path: replicaStore + id, GUID: id, Modified: at.Add(-48 * time.Hour)},
+			{Path: `D:\Replica\Hyper-V Replica\.lifeboat-quarantine\20260101T000000Z\` + id, GUID: id, Kept: at.Add(-50 * 24 * time.Hour), Modified: at},
+		}}}})
+		if wrong := off != time.Minute; wrong != (len(p.Findings) == 0) || wrong && (len(p.Quiet) != 2 || !strings.Contains(p.Quiet[0].Why, "the clock of H is")) {
+			t.Errorf("%s off: %+v, not offered %+v", off, p.Findings, p.Quiet)
+		}
+	}
+}
