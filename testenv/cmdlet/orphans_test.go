@@ -136,6 +136,28 @@ func TestAJunctionIsNotFollowed(t *testing.T) {
 	}
 }
 
+// What a differencing disk rests on is in use, though no VM has it for a disk.
+func TestAParentOfADiskIsInUse(t *testing.T) {
+	w := newOrphans(t)
+	w.did(hostB, "Try-Remove", vm(idAPP2))
+	w.did(hostB, "Try-RemoveVM", vm(idAPP2))
+	h, control := w.farm.Host(hostB), hypervisor.Caller{By: "control"}
+	var folder, parent string
+	files, err := h.Files(replicas+`\`+strings.ToUpper(idAPP2), true)
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	folder, parent = replicas+`\`+strings.ToUpper(idAPP2), files[0].Path
+	if err := h.AddChild(control, idDB, parent); err != nil {
+		t.Fatal(err)
+	}
+	into := `D:\Replica\Hyper-V Replica\.lifeboat-quarantine\20270112T090000Z`
+	w.not(hostB, "Move-LifeboatToQuarantine", map[string]any{"VM": idAPP2, "Path": folder, "Into": into}, "LifeboatFilesInUse")
+	if v := w.farm.State().Violations; len(v) != 0 {
+		t.Errorf("something was lost: %v", v)
+	}
+}
+
 // One place of replicas is one place, however its path is written.
 func TestAPlaceOfReplicasIsReadOnce(t *testing.T) {
 	w := newOrphans(t)

@@ -257,14 +257,14 @@ func within(path, folder string) bool {
 func (h *Host) taken(kind, path string, by Caller, how string) error {
 	for _, c := range h.copies {
 		for _, d := range c.disks {
-			if within(d.Path, path) && c.power != off {
+			if (within(d.Path, path) || within(d.Parent, path)) && c.power != off {
 				return refuse(kind, "WriteError", "The process cannot access the file because it is being used by another process.")
 			}
 		}
 	}
 	for _, c := range h.copies {
 		for _, d := range slices.Clone(c.disks) {
-			if !within(d.Path, path) {
+			if !within(d.Path, path) && !within(d.Parent, path) {
 				continue
 			}
 			h.farm.violated(fmt.Sprintf("a disk taken from a VM: %s of %s (%s) on %s was %s by %s", d.Path, c.name, c.id, h.env.Name, how, by.By))
