@@ -3,6 +3,7 @@ package plans
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -276,6 +277,31 @@ type OrphanStatus struct {
 func orphanID(host string, kind OrphanKind, thing string) string {
 	sum := sha256.Sum256([]byte(strings.ToLower(host + "\x00" + string(kind) + "\x00" + thing)))
 	return "o-" + hex.EncodeToString(sum[:4])
+}
+
+// Undo is the clean-up that takes one of an id back, or why there is none.
+func (s OrphanStatus) Undo(id string) (c OrphanClean, why string) {
+	q, kept := s.Picture.InQuarantine(id)
+	switch {
+	case kept && q.Original == "":
+		return OrphanClean{}, "the VM of " + q.Path + " is gone for ever: its disks have nothing to go back to"
+	case kept:
+		return OrphanClean{Verb: VerbRestore, Orphan: Orphan{
+			ID: id, Kind: OrphanFiles, Host: q.Host, VM: q.VM, Name: q.Name, Bytes: q.Bytes, Path: q.Path, Paths: []string{q.Original}, Evidence: []string{}, Commands: []string{},
+		}}, ""
+	}
+	for _, c := range slices.Backward(s.Cleans) {
+		switch undo := c.Verb == VerbAddEntry || c.Verb == VerbRestore; {
+		case c.Orphan.ID != id || c.Undone || undo && c.Verdict != VerdictDone: // an undo that came to nothing may be tried again
+		case undo:
+			return OrphanClean{}, c.By + " has taken it back already"
+		case c.Verb == VerbRemoveEntry && c.Verdict == VerdictDone:
+			return OrphanClean{Orphan: c.Orphan, Verb: VerbAddEntry}, ""
+		default:
+			return OrphanClean{}, fmt.Sprintf("%s cannot be taken back: %s", c.Verb, c.Orphan.Undo)
+		}
+	}
+	return OrphanClean{}, fmt.Sprintf("nothing of %q can be taken back: lifeboat orphans scan shows what is in quarantine", id)
 }
 
 // undoKeeps is how many clean-ups a new sweep takes over from the last one.

@@ -617,3 +617,21 @@ func TestAWrongClockProvesNoAge(t *testing.T) {
 		}
 	}
 }
+
+// What an undo would do is known before anybody agrees to it.
+func TestWhatAnUndoWouldDo(t *testing.T) {
+	s := OrphanStatus{
+		Picture: OrphanPicture{Kept: []OrphanInQuarantine{{ID: "o-test", Path: `D:\q\test-x`}, {ID: "o-files", Path: `D:\q\1\x`, Original: `D:\r\x`}}},
+		Cleans: []OrphanClean{
+			{Orphan: Orphan{ID: "o-points", Undo: "none: they are merged"}, Verb: VerbRemoveCheckpoints, Verdict: VerdictDone},
+			{Orphan: Orphan{ID: "o-entry"}, Verb: VerbRemoveEntry, Verdict: VerdictDone},
+			{Orphan: Orphan{ID: "o-entry"}, Verb: VerbAddEntry, Verdict: VerdictRefused},
+			{Orphan: Orphan{ID: "o-back"}, Verb: VerbRestore, Verdict: VerdictDone, By: "Mia"},
+		},
+	}
+	for id, want := range map[string]string{"o-files": "restore-files", "o-entry": "add-entry", "o-test": "nothing to go back to", "o-points": "none: they are merged", "o-back": "Mia has taken it back", "o-x": "nothing of"} {
+		c, why := s.Undo(id)
+		require.Contains(t, string(c.Verb)+why, want)
+		require.Equal(t, why == "", c.Verb != "")
+	}
+}

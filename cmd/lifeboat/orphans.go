@@ -400,11 +400,16 @@ func undoOrphan(t terminal, c *cli.Context) error {
 	if asJSON {
 		words.out = t.err
 	}
-	if q, kept := s.Picture.InQuarantine(id); kept {
-		words.wrapped("", 0, fmt.Sprintf("%s at %s goes back to %s.", plain(q.Name), q.Host, orphanPlace(q)))
+	undo, why := s.Undo(id)
+	if why != "" {
+		return fail(exitRefused, "REFUSED  %s. Nothing was changed.", why)
 	}
+	words.wrapped("", 0, undoWords(undo))
 	if c.Bool("dry-run") {
 		words.say("Nothing was changed.")
+		if asJSON {
+			return t.json([]plans.OrphanClean{undo})
+		}
 		return nil
 	}
 	if !c.Bool("yes") {
@@ -420,9 +425,10 @@ func undoOrphan(t terminal, c *cli.Context) error {
 	return endOrphans(t, asJSON, []plans.OrphanClean{r})
 }
 
-func orphanPlace(q plans.OrphanInQuarantine) string {
-	if q.Original == "" {
-		return "nowhere: its VM is gone for ever"
+// undoWords say what an undo will do.
+func undoWords(c plans.OrphanClean) string {
+	if c.Verb == plans.VerbAddEntry {
+		return fmt.Sprintf("%s takes replication from %s again.", c.Orphan.Host, plain(c.Orphan.Name))
 	}
-	return q.Original
+	return fmt.Sprintf("%s at %s goes back to %s.", plain(c.Orphan.Name), c.Orphan.Host, plain(c.Orphan.Paths[0]))
 }
