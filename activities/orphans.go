@@ -303,12 +303,17 @@ func (a *Activities) clean(ctx context.Context, f plans.Orphan, verb plans.Verb,
 const (
 	verifyTries = 5
 	verifyEvery = 3 * time.Second
+	// verifyAway is how long it is still looked for once an operation waits for the VM.
+	verifyAway = 5 * time.Second
 )
 
 // verified reads the host again and says what has become of an act.
 func (a *Activities) verified(ctx context.Context, f plans.Orphan, verb plans.Verb, act plans.ActRecord) (plans.Verdict, string) {
+	speed := a.Orphans.estate().Speed
+	called := ctx
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*orphanLimit)
 	defer cancel()
+	defer context.AfterFunc(called, func() { time.AfterFunc(time.Duration(float64(verifyAway)/speed), cancel) })()
 	said := ""
 	if act.Error != "" {
 		said = " The host said: " + act.Error
@@ -328,7 +333,7 @@ func (a *Activities) verified(ctx context.Context, f plans.Orphan, verb plans.Ve
 		if try < verifyTries-1 {
 			select {
 			case <-ctx.Done():
-			case <-time.After(time.Duration(float64(verifyEvery) / a.Orphans.estate().Speed)):
+			case <-time.After(time.Duration(float64(verifyEvery) / speed)):
 			}
 		}
 	}

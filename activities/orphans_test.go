@@ -36,6 +36,7 @@ type simulated struct {
 	name    string
 	session *powershell.Session
 	luck    func() string
+	hangs   func() // from now on
 	mu      sync.Mutex
 }
 
@@ -47,6 +48,10 @@ func (s *simulated) Run(ctx context.Context, call hyperv.Call) (hyperv.Answer, e
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	luck := s.luck()
+	if luck == "hang" {
+		<-ctx.Done()
+		return hyperv.Answer{}, ctx.Err()
+	}
 	if luck == "down" || call.Function != reads && luck == "lost before" {
 		return hyperv.Answer{}, &hyperv.NotSentError{Host: s.name, Reason: "unreachable", Err: errors.New("no line")}
 	}
@@ -66,6 +71,9 @@ func (s *simulated) Run(ctx context.Context, call hyperv.Call) (hyperv.Answer, e
 		}
 	}
 	result, err := s.ask(ctx, call.Function, call.Args)
+	if call.Function != reads && luck == "then hang" {
+		s.hangs()
+	}
 	if call.Function != reads && luck == "lost after" {
 		return hyperv.Answer{}, &hyperv.NoAnswerError{Host: s.name, Request: "r", Started: true, Err: errors.New("the line was cut")}
 	}
@@ -209,7 +217,7 @@ func (e *orphanEstate) sweepOver(t *testing.T) {
 		name := h.Name()
 		s := powershell.NewSession(powershell.Options{ComputerName: name, Commands: cmdlet.New(e.farm, h, func() hypervisor.Caller { return hypervisor.Caller{By: "sweep"} })})
 		require.NoError(t, s.Load(text))
-		hosts[name] = hyperv.New(&simulated{name: name, session: s, luck: func() string {
+		hosts[name] = hyperv.New(&simulated{name: name, session: s, hangs: func() { e.fate(name, "hang") }, luck: func() string {
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			return e.luck[name]
@@ -423,4 +431,36 @@ func TestAClockThatIsOffIsNoticed(t *testing.T) {
 		require.NotEqual(t, plans.OrphanFiles, f.Kind)
 	}
 	require.True(t, slices.ContainsFunc(look.Picture.Quiet, func(q plans.OrphanQuiet) bool { return strings.Contains(q.Why, "the clock of") }))
+}
+
+// A clean-up that an operation waits for does not go on looking at a host that hangs.
+func TestACleanUpThatGivesWayEndsSoon(t *testing.T) {
+	e := newOrphanEstate(t, 99)
+	look, err := e.acts.OrphanLook(t.Context())
+	require.NoError(t, err)
+	i := slices.IndexFunc(look.Picture.Findings, func(f plans.Orphan) bool { return f.Kind == plans.OrphanFiles && f.Verb != "" })
+	require.GreaterOrEqual(t, i, 0)
+	f := look.Picture.Findings[i]
+	e.fate(f.Host, "then hang")
+	ctx, giveWay := context.WithCancel(t.Context())
+	var out activities.OrphanActOut
+	ended := make(chan error, 1)
+	go func() {
+		var err error
+		out, err = e.acts.OrphanAct(ctx, activities.OrphanActIn{Run: "orphans", Orphan: f, By: "test", Now: time.Unix(7, 0).UTC()})
+		ended <- err
+	}()
+	require.Eventually(t, func() bool {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return e.luck[f.Host] == "hang"
+	}, time.Minute, time.Millisecond)
+	giveWay()
+	select {
+	case err := <-ended:
+		require.NoError(t, err)
+		require.Equal(t, plans.VerdictUnknown, out.Verdict, out.Text)
+	case <-time.After(time.Minute):
+		t.Fatal("it keeps the VM")
+	}
 }
