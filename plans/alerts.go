@@ -264,7 +264,7 @@ func (a *OpenAlert) due(p AlertPolicy, w Watched, now time.Time) AlertKind {
 	switch {
 	case fresh && a.First.IsZero():
 		return AlertProblem
-	case fresh && (waited >= p.Gather || urgent && !a.Urgent):
+	case fresh && (w.Ended || waited >= p.Gather || urgent && !a.Urgent): // to an end nothing more comes
 		return AlertMore
 	case known && waited >= p.Repeat && !w.Once:
 		return AlertRepeat

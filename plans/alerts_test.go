@@ -334,12 +334,34 @@ func TestARunThatEndedOtherThanWell(t *testing.T) {
 	status := RunStatus{Plan: "a", Operation: PlannedFailover, Waiting: []Question{{Text: "x", Since: s.now}}}
 	for _, at := range []time.Duration{time.Second, 2 * time.Minute, 3 * time.Minute} {
 		if at > 2*time.Minute {
-			status.Waiting, status.Ended, status.Verdict = nil, s.now, VerdictStuck
+			status.Waiting, status.Ended, status.Verdict = nil, s.now, VerdictStopped
 		}
 		s.desk.Step(p, AlertLook{Watched: []Watched{p.WatchRun("plan/a 77", status)}}, s.now.Add(at))
 	}
 	if _, known := s.desk.Ends["run/plan/a 77"]; !known || s.deliver() != "problem well" {
 		t.Errorf("%+v", s.desk)
+	}
+}
+
+// A run of which it was told that it waits, and that ends stuck, is told of at once and
+// every day: its end is no recovery.
+func TestAStuckEndIsNoRecovery(t *testing.T) {
+	p := alertPolicy(t)
+	s := &script{p: p, now: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}
+	status := RunStatus{Plan: "a", Operation: PlannedFailover, Waiting: []Question{{Text: "x", Since: s.now}}}
+	look := func(w Watched, ago time.Duration) {
+		s.now = s.now.Add(ago)
+		s.desk.Step(p, AlertLook{Watched: []Watched{w}}, s.now)
+	}
+	look(p.WatchRun("plan/a 77", status), time.Second)
+	look(p.WatchRun("plan/a 77", status), 2*time.Minute)
+	status.Waiting, status.Ended, status.Verdict = nil, s.now, VerdictStuck
+	look(p.WatchEnd("plan/a 77", status, false), 5*time.Second)
+	kinds := s.deliver()
+	look(p.WatchEnd("plan/a 77", status, false), 25*time.Hour)
+	look(p.WatchEnd("plan/a 77", status, true), time.Minute)
+	if kinds += " " + s.deliver(); kinds != "problem more repeat well" {
+		t.Errorf("told %q", kinds)
 	}
 }
 

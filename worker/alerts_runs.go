@@ -77,7 +77,7 @@ func (r *alertRuns) look(ctx context.Context, p plans.AlertPolicy, desk plans.Al
 			continue
 		}
 		w := p.WatchRun(id, status)
-		if untold || open.TellsEnd() {
+		if untold || open.TellsEnd() || status.EndedBadly() {
 			w = p.WatchEnd(id, status, followed)
 		}
 		well[id] = untold && len(w.Problems) == 0

@@ -67,6 +67,22 @@ func TestAlertsOfRunsThatEnded(t *testing.T) {
 	}
 }
 
+// A run that people were told waits, and that ended stuck, is not over.
+func TestARunThatWaitedAndIsStuckStaysTold(t *testing.T) {
+	now := time.Now().UTC()
+	p := plans.AlertPolicy{Config: &plans.Alerts{To: []string{"hook"}, Channels: []plans.Channel{{Name: "hook", Webhook: &plans.HookChannel{}}}}, Repeat: 24 * time.Hour, Zone: time.UTC}
+	desk := plans.AlertDesk{}
+	desk.Step(p, plans.AlertLook{Watched: []plans.Watched{p.WatchRun("plan/a 1", plans.RunStatus{Plan: "a", Waiting: []plans.Question{{Text: "x", Since: now}}})}}, now)
+	s := &somebodysRuns{runs: []control.RunSummary{{Plan: "a", Workflow: "plan/a", Run: "1", Ended: now}}, status: map[string]plans.RunStatus{"1": {Plan: "a", Verdict: plans.VerdictStuck, Ended: now}}}
+	var look plans.AlertLook
+	if err := (&alertRuns{client: s}).look(t.Context(), p, desk, &look, map[string]bool{}); err != nil {
+		t.Fatal(err)
+	}
+	if desk.Step(p, look, now); !desk.Open["run/plan/a 1"].TellsEnd() || len(desk.Queue) != 2 || desk.Queue[1].Kind != plans.AlertMore {
+		t.Errorf("%+v", desk)
+	}
+}
+
 // A try that was refused has changed nothing: what was stuck before it stays told, also
 // for an engine that has just begun; a run that began ends it.
 func TestARefusedRunDoesNotEndWhatIsStuck(t *testing.T) {
