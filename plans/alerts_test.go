@@ -385,3 +385,19 @@ func TestQuietHoursByTheClockOnTheWall(t *testing.T) {
 		}
 	}
 }
+
+// What can wait is held by quiet hours, and sent when they are over.
+func TestACalmNoticeWaitsForTheMorning(t *testing.T) {
+	p := alertPolicy(t)
+	night := time.Date(2026, 1, 5, 23, 0, 0, 0, time.UTC)
+	for _, urgent := range []bool{false, true} {
+		var d AlertDesk
+		d.Notify(p, "repair/HQ1", "", "web: replication is paused", nil, urgent, night)
+		if now := len(d.Due(p, nil, night)); (now > 0) != urgent {
+			t.Errorf("urgent %t: %d at night", urgent, now)
+		}
+		if len(d.Due(p, nil, night.Add(8*time.Hour))) == 0 {
+			t.Errorf("urgent %t: it was dropped", urgent)
+		}
+	}
+}

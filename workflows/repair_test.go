@@ -30,6 +30,7 @@ type ladder struct {
 	policy plans.RepairPolicy
 	acts   []string // "VM verb@host"
 	notes  []string
+	told   []activities.NotifyIn // of the notes, those that people get
 	said   []string
 	// taken is how long another operation has the VM; acting stands in for an act.
 	taken  map[string]time.Duration
@@ -64,6 +65,9 @@ func newLadder(t *testing.T, vms ...string) *ladder {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.notes = append(l.notes, in.Text)
+			if !in.JournalOnly {
+				l.told = append(l.told, in)
+			}
 			return nil
 		},
 	} {
@@ -405,6 +409,26 @@ func TestAYesToSomethingElseIsNotTaken(t *testing.T) {
 	l.run()
 	if len(l.said) != 2 || !strings.Contains(l.said[0], "something else, resync") || l.said[1] != "" || !slices.Equal(l.acts, []string{"web resynchronize@HQ1"}) {
 		t.Errorf("said %q, acts %v", l.said, l.acts)
+	}
+}
+
+// People hear of what they are asked, once for all that is asked at once, and not at
+// night; what the ladder does by itself is for the record.
+func TestTheLadderWakesNobody(t *testing.T) {
+	l := newLadder(t, "web", "db", "app")
+	for _, vm := range []string{"web", "db"} {
+		l.set(vm, "WaitingForStartResynchronize", "Replicating")
+	}
+	l.at(5*time.Hour, func() {
+		l.say(plans.ChoiceApprove, "web", "")
+		l.say(plans.ChoiceApprove, "db", "")
+	})
+	l.run()
+	if len(l.told) != 1 || !l.told[0].Calm || !strings.Contains(l.told[0].Text, "And 1 more wait for an answer") {
+		t.Errorf("people were told %+v", l.told)
+	}
+	if text := strings.Join(l.notes, "\n"); !strings.Contains(text, "app: replicates again") || !strings.Contains(text, "db: replication of it has stopped") {
+		t.Errorf("on record: %s", text)
 	}
 }
 
