@@ -75,6 +75,8 @@ func (h *orphanHunt) test(t orphanCopy) {
 		f.Paths = append(f.Paths, d.Path)
 	}
 	switch f.Verb = VerbRemoveTest; {
+	case likePattern(quarantineOfAll(f.Paths)):
+		f.Verb, f.Person = "", patternWhy
 	case len(f.Paths) > 0 && quarantineOfAll(f.Paths) == "":
 		f.Verb, f.Person = "", "its disks are not all in one place of replicas, so they cannot go into quarantine: remove it, and them, by hand"
 	case t.vm.Power != "Off":
@@ -188,12 +190,23 @@ func (h *orphanHunt) files(host *HostReading) {
 		}
 		f.Verb, f.Undo = VerbQuarantine, "lifeboat orphans undo "+orphanID(host.Host, OrphanFiles, folder.Path)+", within "+ago(h.Policy.Undo.D())
 		f.Commands = []string{
-			fmt.Sprintf(`%s> $into = %s + '\' + [DateTime]::UtcNow.ToString('yyyyMMddTHHmmssZ'); New-Item -Path $into -ItemType Directory`, host.Host, quote(quarantineOf(folder.Path))),
-			fmt.Sprintf("%s> Move-Item -LiteralPath %s -Destination $into", host.Host, quote(folder.Path)),
+			fmt.Sprintf(`%s> $into = [IO.Directory]::CreateDirectory(%s + '\' + [DateTime]::UtcNow.ToString('yyyyMMddTHHmmssZ')).FullName`, host.Host, quote(quarantineOf(folder.Path))),
+			fmt.Sprintf(`%s> [IO.Directory]::Move(%s, $into + '\%s')`, host.Host, quote(folder.Path), strings.ToUpper(folder.GUID)),
+		}
+		if likePattern(folder.Path) {
+			f.Verb, f.Person = "", patternWhy
 		}
 		h.add(host, f, needs{everyHost: true, age: true})
 	}
 }
+
+// likePattern is true for a path that Windows PowerShell 5.1 may take for a pattern
+// where something is moved to, and then move it elsewhere.
+//
+// PowerShell/PowerShell, issue 20521.
+func likePattern(path string) bool { return strings.ContainsAny(path, "[]") }
+
+const patternWhy = "its path holds [ or ], which Move-Item may take for a pattern in a destination: do it by hand"
 
 // quarantineOf is where a replica's folder goes: beside the folder of all, on the
 // same volume.

@@ -278,6 +278,12 @@ var healthyScenes = []orphanScene{
 		h, _, _ := w.three()
 		w.folder(h, w.id(), w.old(h)).Link = true
 	}},
+	{"a place whose path looks like a pattern", func(w *orphanWorld) { // for people
+		h, _, _ := w.three()
+		id := w.id()
+		w.folder(h, id, w.old(h)).Path = `D:\Replica [1]\Hyper-V Replica\Virtual hard disks\` + strings.ToUpper(id)
+		w.vm(h, w.id(), "Off", "TestReplica", "Disabled").Disks[0].Path = `D:\Replica [1]\Hyper-V Replica\Virtual hard disks\X\test.avhdx`
+	}},
 	{"junction in quarantine", func(w *orphanWorld) {
 		h, _, _ := w.three()
 		id := w.id()
@@ -600,7 +606,7 @@ func TestCommandsOfOrphansAreQuoted(t *testing.T) {
 	host.Folders = []OrphanFolder{{Path: path, GUID: id, Modified: host.At.Add(-48 * time.Hour)}}
 	p := FindOrphans(OrphanLook{Hosts: []HostReading{host}, Policy: OrphanPolicyOf(&Config{})})
 	require.Len(t, p.Findings, 1)
-	require.Contains(t, strings.Join(p.Findings[0].Commands, "\n"), "-LiteralPath 'D:\\O''Brien\u2019\u2019s\\Hyper-V Replica\\Virtual hard disks\\"+strings.ToUpper(id)+"'")
+	require.Contains(t, strings.Join(p.Findings[0].Commands, "\n"), "Move('D:\\O''Brien\u2019\u2019s\\Hyper-V Replica\\Virtual hard disks\\"+strings.ToUpper(id)+"'")
 }
 
 // By a clock that is wrong nothing is old, and nothing has been long in quarantine.
