@@ -35,7 +35,7 @@ func repairCommand(t terminal) *cli.Command {
 			Name: "run", Usage: "take its next rung now, outside its window and the day's budget", ArgsUsage: "VM", Flags: answering, Action: answer(plans.ChoiceRun),
 		},
 		{
-			Name: "hold", Usage: "leave a VM alone until approve (needs --reason)", ArgsUsage: "VM", Flags: answering, Action: answer(plans.ChoiceHold),
+			Name: "hold", Usage: "leave a VM alone until approve, or until it is well again (needs --reason)", ArgsUsage: "VM", Flags: answering, Action: answer(plans.ChoiceHold),
 		},
 	}}
 }
@@ -264,7 +264,7 @@ func answerMeans(choice plans.Choice, row repairRow) string {
 	name := plain(row.Label)
 	switch {
 	case choice == plans.ChoiceHold:
-		return name + " is left alone until lifeboat repair approve."
+		return name + " is left alone until lifeboat repair approve, or until it is well again."
 	case row.Hold != nil:
 		return "The hold ends; " + name + " is looked at again."
 	case row.Step.Wants == plans.RungResync && choice == plans.ChoiceRun:
