@@ -62,7 +62,10 @@ func (a *Activities) orphans(ctx context.Context) (plans.OrphanPicture, map[stri
 	for i := range look.Hosts {
 		free <- struct{}{}
 		reading.Go(func() {
-			a.readOrphans(ctx, &look.Hosts[i])
+			h := &look.Hosts[i]
+			if a.readOrphans(ctx, h); h.Read && !estate.Simulated {
+				h.Off = h.At.Sub(time.Now())
+			}
 			<-free
 		})
 	}
@@ -166,7 +169,7 @@ func folderOf(f hyperv.ReplicaFolder) (plans.OrphanFolder, bool) {
 	if err != nil || len(parts) < 2 {
 		return plans.OrphanFolder{}, false
 	}
-	out := plans.OrphanFolder{Path: f.Path, GUID: id, Files: f.Files, Bytes: f.Bytes, Modified: f.Modified}
+	out := plans.OrphanFolder{Path: f.Path, GUID: id, Files: f.Files, Bytes: f.Bytes, Modified: f.Modified, Link: f.Link}
 	if f.Kept {
 		out.Kept, err = plans.KeptAt(parts[len(parts)-2])
 	}
@@ -308,12 +311,17 @@ func (a *Activities) clean(ctx context.Context, f plans.Orphan, verb plans.Verb,
 const (
 	verifyTries = 5
 	verifyEvery = 3 * time.Second
+	// verifyAway is how long it is still looked for once an operation waits for the VM.
+	verifyAway = 5 * time.Second
 )
 
 // verified reads the host again and says what has become of an act.
 func (a *Activities) verified(ctx context.Context, f plans.Orphan, verb plans.Verb, act plans.ActRecord) (plans.Verdict, string) {
+	speed := a.Orphans.estate().Speed
+	called := ctx
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*orphanLimit)
 	defer cancel()
+	defer context.AfterFunc(called, func() { time.AfterFunc(time.Duration(float64(verifyAway)/speed), cancel) })()
 	said := ""
 	if act.Error != "" {
 		said = " The host said: " + act.Error
@@ -333,15 +341,15 @@ func (a *Activities) verified(ctx context.Context, f plans.Orphan, verb plans.Ve
 		if try < verifyTries-1 {
 			select {
 			case <-ctx.Done():
-			case <-time.After(time.Duration(float64(verifyEvery) / a.Orphans.estate().Speed)):
+			case <-time.After(time.Duration(float64(verifyEvery) / speed)):
 			}
 		}
 	}
 	if !seen.Read {
 		return plans.VerdictUnknown, fmt.Sprintf("%s was asked (%s), and cannot be read now: %s. Scan again when it answers.%s", f.Host, act.Outcome, seen.Why, said)
 	}
-	if act.Outcome == "failed" {
+	if act.Outcome == "failed" && f.AsItWas(verb, seen) {
 		return plans.VerdictRefused, "It is as it was." + said
 	}
-	return plans.VerdictUnknown, fmt.Sprintf("%s was asked (%s), and it is still there. Scan again, and look at the host.%s", f.Host, act.Outcome, said)
+	return plans.VerdictUnknown, fmt.Sprintf("%s was asked (%s), and it is not as it should be now. Scan again, and look at the host.%s", f.Host, act.Outcome, said)
 }

@@ -36,6 +36,7 @@ type simulated struct {
 	name    string
 	session *powershell.Session
 	luck    func() string
+	hangs   func() // from now on
 	mu      sync.Mutex
 }
 
@@ -47,6 +48,10 @@ func (s *simulated) Run(ctx context.Context, call hyperv.Call) (hyperv.Answer, e
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	luck := s.luck()
+	if luck == "hang" {
+		<-ctx.Done()
+		return hyperv.Answer{}, ctx.Err()
+	}
 	if luck == "down" || call.Function != reads && luck == "lost before" {
 		return hyperv.Answer{}, &hyperv.NotSentError{Host: s.name, Reason: "unreachable", Err: errors.New("no line")}
 	}
@@ -66,6 +71,9 @@ func (s *simulated) Run(ctx context.Context, call hyperv.Call) (hyperv.Answer, e
 		}
 	}
 	result, err := s.ask(ctx, call.Function, call.Args)
+	if call.Function != reads && luck == "then hang" {
+		s.hangs()
+	}
 	if call.Function != reads && luck == "lost after" {
 		return hyperv.Answer{}, &hyperv.NoAnswerError{Host: s.name, Request: "r", Started: true, Err: errors.New("the line was cut")}
 	}
@@ -235,12 +243,12 @@ func newOrphanEstate(t *testing.T, seed uint64) *orphanEstate {
 func (e *orphanEstate) sweepOver(t *testing.T) {
 	text := hyperv.Library()
 	hosts := map[string]*hyperv.Host{}
-	estate := plans.OrphanEstate{Policy: plans.OrphanPolicy{After: plans.Duration(10 * time.Minute), Undo: plans.Duration(time.Hour)}, Speed: 600}
+	estate := plans.OrphanEstate{Policy: plans.OrphanPolicy{After: plans.Duration(10 * time.Minute), Undo: plans.Duration(time.Hour)}, Speed: 600, Simulated: true}
 	for _, h := range e.farm.Hosts() {
 		name := h.Name()
 		s := powershell.NewSession(powershell.Options{ComputerName: name, Commands: cmdlet.New(e.farm, h, func() hypervisor.Caller { return hypervisor.Caller{By: "sweep"} })})
 		require.NoError(t, s.Load(text))
-		hosts[name] = hyperv.New(&simulated{name: name, session: s, luck: func() string {
+		hosts[name] = hyperv.New(&simulated{name: name, session: s, hangs: func() { e.fate(name, "hang") }, luck: func() string {
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			return e.luck[name]
@@ -418,4 +426,79 @@ func TestACleanUpIsNotRepeatedAfterAKill(t *testing.T) {
 	var text bytes.Buffer
 	require.NoError(t, json.NewEncoder(&text).Encode(third))
 	require.Contains(t, text.String(), "Nothing was changed")
+}
+
+// An undo whose answer an engine's end has swallowed is verified, not repeated.
+func TestAnUndoIsNotRepeatedAfterAKill(t *testing.T) {
+	e := newOrphanEstate(t, 99)
+	look, err := e.acts.OrphanLook(t.Context())
+	require.NoError(t, err)
+	i := slices.IndexFunc(look.Picture.Findings, func(f plans.Orphan) bool { return f.Kind == plans.OrphanFiles && f.Verb != "" })
+	require.GreaterOrEqual(t, i, 0)
+	id := look.Picture.Findings[i].ID
+	out, err := e.acts.OrphanAct(t.Context(), activities.OrphanActIn{Run: "orphans", Orphan: look.Picture.Findings[i], By: "test", Now: time.Unix(7, 0).UTC()})
+	require.NoError(t, err)
+	require.Equal(t, plans.VerdictDone, out.Verdict, out.Text)
+	look, err = e.acts.OrphanLook(t.Context())
+	require.NoError(t, err)
+	q, kept := look.Picture.InQuarantine(id)
+	require.True(t, kept)
+	in := activities.OrphanActIn{Run: "orphans", Undo: true, By: "test", Now: time.Unix(8, 0).UTC(), Orphan: plans.Orphan{
+		ID: q.ID, Kind: plans.OrphanFiles, Host: q.Host, VM: q.VM, Path: q.Path, Paths: []string{q.Original},
+	}}
+	for _, outcome := range []string{"done", "no-answer"} {
+		out, err = e.acts.OrphanAct(t.Context(), in)
+		require.NoError(t, err)
+		require.Equal(t, plans.VerdictDone, out.Verdict, out.Text)
+		require.Equal(t, outcome, out.Act.Outcome)
+	}
+}
+
+// The clock of a host that is no lab's is compared with ours.
+func TestAClockThatIsOffIsNoticed(t *testing.T) {
+	e := newOrphanEstate(t, 7)
+	estate := e.acts.Orphans.Estate
+	e.acts.Orphans.Estate = func() plans.OrphanEstate {
+		out := estate()
+		out.Simulated = false // its hosts live in another year
+		return out
+	}
+	look, err := e.acts.OrphanLook(t.Context())
+	require.NoError(t, err)
+	for _, f := range look.Picture.Findings {
+		require.NotEqual(t, plans.OrphanFiles, f.Kind)
+	}
+	require.True(t, slices.ContainsFunc(look.Picture.Quiet, func(q plans.OrphanQuiet) bool { return strings.Contains(q.Why, "the clock of") }))
+}
+
+// A clean-up that an operation waits for does not go on looking at a host that hangs.
+func TestACleanUpThatGivesWayEndsSoon(t *testing.T) {
+	e := newOrphanEstate(t, 99)
+	look, err := e.acts.OrphanLook(t.Context())
+	require.NoError(t, err)
+	i := slices.IndexFunc(look.Picture.Findings, func(f plans.Orphan) bool { return f.Kind == plans.OrphanFiles && f.Verb != "" })
+	require.GreaterOrEqual(t, i, 0)
+	f := look.Picture.Findings[i]
+	e.fate(f.Host, "then hang")
+	ctx, giveWay := context.WithCancel(t.Context())
+	var out activities.OrphanActOut
+	ended := make(chan error, 1)
+	go func() {
+		var err error
+		out, err = e.acts.OrphanAct(ctx, activities.OrphanActIn{Run: "orphans", Orphan: f, By: "test", Now: time.Unix(7, 0).UTC()})
+		ended <- err
+	}()
+	require.Eventually(t, func() bool {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return e.luck[f.Host] == "hang"
+	}, time.Minute, time.Millisecond)
+	giveWay()
+	select {
+	case err := <-ended:
+		require.NoError(t, err)
+		require.Equal(t, plans.VerdictUnknown, out.Verdict, out.Text)
+	case <-time.After(time.Minute):
+		t.Fatal("it keeps the VM")
+	}
 }

@@ -60,6 +60,8 @@ type NotifyIn struct {
 	To   []string `json:"to,omitempty"`
 	// JournalOnly is for what somebody asked for and sees anyway.
 	JournalOnly bool `json:"journal_only,omitempty"`
+	// Calm is for what can wait for the morning: quiet hours hold it.
+	Calm bool `json:"calm,omitempty"`
 }
 
 // Notify records a plan's notice where people and the journal see it, and lets it

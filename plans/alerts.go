@@ -264,7 +264,7 @@ func (a *OpenAlert) due(p AlertPolicy, w Watched, now time.Time) AlertKind {
 	switch {
 	case fresh && a.First.IsZero():
 		return AlertProblem
-	case fresh && (waited >= p.Gather || urgent && !a.Urgent):
+	case fresh && (w.Ended || waited >= p.Gather || urgent && !a.Urgent): // to an end nothing more comes
 		return AlertMore
 	case known && waited >= p.Repeat && !w.Once:
 		return AlertRepeat
@@ -344,9 +344,10 @@ func (d *AlertDesk) queue(m AlertMessage, targets []AlertTarget) string {
 	return m.ID
 }
 
-// Notify puts a run's own words to people into the queue: they are never held.
-func (d *AlertDesk) Notify(p AlertPolicy, run, plan, text string, to []string, now time.Time) {
-	d.queue(AlertMessage{Kind: AlertNotice, Key: "notice/" + run, Plan: plan, Title: text, At: now, To: to, Urgent: true}, p.Route(plan, to))
+// Notify puts a run's own words to people into the queue: urgent ones are not held by
+// quiet hours.
+func (d *AlertDesk) Notify(p AlertPolicy, run, plan, text string, to []string, urgent bool, now time.Time) {
+	d.queue(AlertMessage{Kind: AlertNotice, Key: "notice/" + run, Plan: plan, Title: text, At: now, To: to, Urgent: urgent}, p.Route(plan, to))
 }
 
 // Test puts a message into the queue that only shows that a channel works, and

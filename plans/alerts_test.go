@@ -334,12 +334,34 @@ func TestARunThatEndedOtherThanWell(t *testing.T) {
 	status := RunStatus{Plan: "a", Operation: PlannedFailover, Waiting: []Question{{Text: "x", Since: s.now}}}
 	for _, at := range []time.Duration{time.Second, 2 * time.Minute, 3 * time.Minute} {
 		if at > 2*time.Minute {
-			status.Waiting, status.Ended, status.Verdict = nil, s.now, VerdictStuck
+			status.Waiting, status.Ended, status.Verdict = nil, s.now, VerdictStopped
 		}
 		s.desk.Step(p, AlertLook{Watched: []Watched{p.WatchRun("plan/a 77", status)}}, s.now.Add(at))
 	}
 	if _, known := s.desk.Ends["run/plan/a 77"]; !known || s.deliver() != "problem well" {
 		t.Errorf("%+v", s.desk)
+	}
+}
+
+// A run of which it was told that it waits, and that ends stuck, is told of at once and
+// every day: its end is no recovery.
+func TestAStuckEndIsNoRecovery(t *testing.T) {
+	p := alertPolicy(t)
+	s := &script{p: p, now: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}
+	status := RunStatus{Plan: "a", Operation: PlannedFailover, Waiting: []Question{{Text: "x", Since: s.now}}}
+	look := func(w Watched, ago time.Duration) {
+		s.now = s.now.Add(ago)
+		s.desk.Step(p, AlertLook{Watched: []Watched{w}}, s.now)
+	}
+	look(p.WatchRun("plan/a 77", status), time.Second)
+	look(p.WatchRun("plan/a 77", status), 2*time.Minute)
+	status.Waiting, status.Ended, status.Verdict = nil, s.now, VerdictStuck
+	look(p.WatchEnd("plan/a 77", status, false), 5*time.Second)
+	kinds := s.deliver()
+	look(p.WatchEnd("plan/a 77", status, false), 25*time.Hour)
+	look(p.WatchEnd("plan/a 77", status, true), time.Minute)
+	if kinds += " " + s.deliver(); kinds != "problem more repeat well" {
+		t.Errorf("told %q", kinds)
 	}
 }
 
@@ -360,6 +382,22 @@ func TestQuietHoursByTheClockOnTheWall(t *testing.T) {
 		}
 		if got != row.until {
 			t.Errorf("%s: %q, want %q", row.at, got, row.until)
+		}
+	}
+}
+
+// What can wait is held by quiet hours, and sent when they are over.
+func TestACalmNoticeWaitsForTheMorning(t *testing.T) {
+	p := alertPolicy(t)
+	night := time.Date(2026, 1, 5, 23, 0, 0, 0, time.UTC)
+	for _, urgent := range []bool{false, true} {
+		var d AlertDesk
+		d.Notify(p, "repair/HQ1", "", "web: replication is paused", nil, urgent, night)
+		if now := len(d.Due(p, nil, night)); (now > 0) != urgent {
+			t.Errorf("urgent %t: %d at night", urgent, now)
+		}
+		if len(d.Due(p, nil, night.Add(8*time.Hour))) == 0 {
+			t.Errorf("urgent %t: it was dropped", urgent)
 		}
 	}
 }

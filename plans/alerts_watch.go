@@ -104,16 +104,21 @@ func (a *OpenAlert) TellsEnd() bool {
 	return a != nil && slices.ContainsFunc(a.Problems, func(p OpenProblem) bool { return p.Key == ended })
 }
 
-// WatchEnd is what alerts have to do with a run that has ended and that waited for
-// nobody before: that it is stuck, that nobody knows, or that it was refused. It is
-// over when a later run of the same has begun.
+// EndedBadly is true for a run that has ended and needs people all the same.
+func (s RunStatus) EndedBadly() bool {
+	return !s.Ended.IsZero() && (s.Verdict == VerdictStuck || s.Verdict == VerdictUnknown)
+}
+
+// WatchEnd is what alerts have to do with a run that has ended: that it is stuck, that
+// nobody knows, or, where it waited for nobody before, that it was refused. It is over
+// when a later run of the same has begun.
 func (p AlertPolicy) WatchEnd(id string, s RunStatus, later bool) Watched {
 	what := fmt.Sprintf("%s: the %s to %s", s.Plan, strings.ReplaceAll(string(s.Operation), "-", " "), s.To)
 	w := Watched{
 		Key: "run/" + id, Plan: s.Plan, Ended: true, Once: s.Verdict == VerdictRefused,
 		Title: fmt.Sprintf("%s has ended: %s", what, s.Verdict), Well: fmt.Sprintf("%s that ended %s was followed by another run", what, s.Verdict),
 	}
-	bad := s.Verdict == VerdictStuck || s.Verdict == VerdictUnknown
+	bad := s.EndedBadly()
 	if later || !bad && !w.Once {
 		return w
 	}

@@ -235,4 +235,10 @@ func gateWords(vms []RunVM) string {
 }
 
 // quote writes a PowerShell string for reading.
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+func quote(s string) string { return "'" + psQuotes.Replace(s) + "'" }
+
+// psQuotes are all characters that end a string in single quotes: PowerShell takes
+// the typographic ones for the same.
+//
+// Microsoft: about_Quoting_Rules.
+var psQuotes = strings.NewReplacer("'", "''", "\u2018", "\u2018\u2018", "\u2019", "\u2019\u2019", "\u201a", "\u201a\u201a", "\u201b", "\u201b\u201b")

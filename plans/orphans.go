@@ -3,6 +3,8 @@ package plans
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -75,8 +77,10 @@ type HostReading struct {
 	// known, and nothing is proved by what is missing here.
 	Read bool   `json:"read"`
 	Why  string `json:"why,omitempty"`
-	// At is the host's clock.
+	// At is the host's clock, Off how far that is from ours; 0 for simulated hosts,
+	// which live in a time of their own.
 	At      time.Time      `json:"at,omitzero"`
+	Off     time.Duration  `json:"off,omitempty"`
 	VMs     []OrphanVM     `json:"vms,omitempty"`
 	Entries []Authorized   `json:"entries,omitempty"`
 	Folders []OrphanFolder `json:"folders,omitempty"`
@@ -120,6 +124,8 @@ type OrphanFolder struct {
 	Bytes      uint64
 	Modified   time.Time
 	Kept       time.Time
+	// Link is true where it is, or holds, a junction or the like.
+	Link bool
 }
 
 // OrphanCluster is a failover cluster as one of its nodes tells it: all its nodes,
@@ -240,6 +246,17 @@ func (p OrphanPicture) Find(id string) (Orphan, bool) {
 	return Orphan{}, false
 }
 
+// InQuarantine are the files of an id that were put into quarantine last: the same
+// place may have been cleaned before.
+func (p OrphanPicture) InQuarantine(id string) (OrphanInQuarantine, bool) {
+	for _, q := range slices.Backward(p.Kept) { // in the order of their time
+		if q.ID == id {
+			return q, true
+		}
+	}
+	return OrphanInQuarantine{}, false
+}
+
 // Unread are the hosts that were not read.
 func (p OrphanPicture) Unread() (out []string) {
 	for _, h := range p.Hosts {
@@ -284,6 +301,31 @@ type OrphanStatus struct {
 func orphanID(host string, kind OrphanKind, thing string) string {
 	sum := sha256.Sum256([]byte(strings.ToLower(host + "\x00" + string(kind) + "\x00" + thing)))
 	return "o-" + hex.EncodeToString(sum[:4])
+}
+
+// Undo is the clean-up that takes one of an id back, or why there is none.
+func (s OrphanStatus) Undo(id string) (c OrphanClean, why string) {
+	q, kept := s.Picture.InQuarantine(id)
+	switch {
+	case kept && q.Original == "":
+		return OrphanClean{}, "the VM of " + q.Path + " is gone for ever: its disks have nothing to go back to"
+	case kept:
+		return OrphanClean{Verb: VerbRestore, Orphan: Orphan{
+			ID: id, Kind: OrphanFiles, Host: q.Host, VM: q.VM, Name: q.Name, Bytes: q.Bytes, Path: q.Path, Paths: []string{q.Original}, Evidence: []string{}, Commands: []string{},
+		}}, ""
+	}
+	for _, c := range slices.Backward(s.Cleans) {
+		switch undo := c.Verb == VerbAddEntry || c.Verb == VerbRestore; {
+		case c.Orphan.ID != id || c.Undone || undo && c.Verdict != VerdictDone: // an undo that came to nothing may be tried again
+		case undo:
+			return OrphanClean{}, c.By + " has taken it back already"
+		case c.Verb == VerbRemoveEntry && c.Verdict == VerdictDone:
+			return OrphanClean{Orphan: c.Orphan, Verb: VerbAddEntry}, ""
+		default:
+			return OrphanClean{}, fmt.Sprintf("%s cannot be taken back: %s", c.Verb, c.Orphan.Undo)
+		}
+	}
+	return OrphanClean{}, fmt.Sprintf("nothing of %q can be taken back: lifeboat orphans scan shows what is in quarantine", id)
 }
 
 // undoKeeps is how many clean-ups a new sweep takes over from the last one.

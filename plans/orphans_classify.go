@@ -97,11 +97,11 @@ func (p *OrphanPicture) settle() {
 
 // add takes a finding in, or says why it is not offered.
 func (h *orphanHunt) add(host *HostReading, f Orphan, n needs) {
-	f.Host, f.ID, f.Age = host.Host, orphanID(host.Host, f.Kind, orWord(f.VM, f.Name)), -1
+	f.Host, f.ID, f.Age = host.Host, orphanID(host.Host, f.Kind, orWord(f.Path, orWord(f.VM, f.Name))), -1
 	if !f.Since.IsZero() {
 		f.Age = Duration(host.At.Sub(f.Since))
 	}
-	if why := h.quiet(f, n); why != "" {
+	if why := h.quiet(host, f, n); why != "" {
 		h.leave(host, f.Kind, f.VM, f.Name, why)
 		return
 	}
@@ -112,8 +112,12 @@ func (h *orphanHunt) add(host *HostReading, f Orphan, n needs) {
 	h.out.Findings = append(h.out.Findings, f)
 }
 
+// clockMayBeOff is how far from ours a host's clock may be: ages are told by it, and
+// when files went into quarantine.
+const clockMayBeOff = 10 * time.Minute
+
 // quiet says why a finding is not offered.
-func (h *orphanHunt) quiet(f Orphan, n needs) string {
+func (h *orphanHunt) quiet(host *HostReading, f Orphan, n needs) string {
 	held := orWord(h.Held[strings.ToLower(f.VM)], h.Held[strings.ToLower(n.also)])
 	switch {
 	case h.Blind != "":
@@ -126,6 +130,8 @@ func (h *orphanHunt) quiet(f Orphan, n needs) string {
 		return h.beyond + " is not in the configuration: it may be there"
 	case n.everyHost && h.parked(f.VM) != "":
 		return h.parked(f.VM)
+	case n.age && host.Off.Abs() > clockMayBeOff:
+		return fmt.Sprintf("the clock of %s is %s off: how old it is, is not known", host.Host, Duration(host.Off.Abs().Round(time.Minute)))
 	case n.age && f.Since.IsZero():
 		return "how old it is, is not known"
 	case n.age && f.Age.D() < h.Policy.After.D():
@@ -178,10 +184,10 @@ func (h *orphanHunt) group(copies []orphanCopy) {
 	}
 	another := false
 	for _, c := range real {
-		h.checkpoints(c, len(real) == 1)
+		h.checkpoints(c, c.only(real))
 		if c.vm.Provider != "" {
 			another = true
-			h.provider(c, len(real) == 1)
+			h.provider(c, c.only(real))
 		}
 	}
 	switch {
@@ -236,6 +242,13 @@ func (c orphanCopy) finding(kind OrphanKind, since time.Time, only bool) Orphan 
 	return Orphan{Kind: kind, VM: c.vm.ID, Name: c.vm.Name, Bytes: c.bytes(), Since: since, OnlyCopy: only, Expect: c.expect()}
 }
 
+// onlyCopyTakesAWord is for what is done to a copy itself.
+func (f *Orphan) onlyCopyTakesAWord() {
+	if f.OnlyCopy {
+		f.Word = WordOnlyCopy
+	}
+}
+
 func (c orphanCopy) others(all []orphanCopy) (out []orphanCopy) {
 	for _, o := range all {
 		if o.vm != c.vm {
@@ -243,6 +256,19 @@ func (c orphanCopy) others(all []orphanCopy) (out []orphanCopy) {
 		}
 	}
 	return out
+}
+
+// whole is false for a copy that nothing comes back from: it has no disk that is
+// known of, or its host has lost their storage.
+//
+// Microsoft: Hyper-V module, VMState (OffCritical, SavedCritical and the like).
+func (c orphanCopy) whole() bool {
+	return len(c.vm.Disks) > 0 && !strings.HasSuffix(c.vm.Power, "Critical")
+}
+
+// only tells whether no other copy could take the place of this one.
+func (c orphanCopy) only(all []orphanCopy) bool {
+	return !slices.ContainsFunc(c.others(all), orphanCopy.whole)
 }
 
 func (c orphanCopy) says() string {
@@ -280,6 +306,10 @@ func (h *orphanHunt) replica(c orphanCopy, real []orphanCopy) {
 	}
 	others := c.others(real)
 	for _, o := range others {
+		if len(o.vm.Problems) > 0 {
+			h.leave(c.host, OrphanPrimaryEnded, c.vm.ID, c.vm.Name, "the copy at "+o.host.Host+" did not tell how it replicates: "+o.vm.Problems[0])
+			return
+		}
 		if o.vm.Mode == "Primary" && h.sendsTo(o.relation("Simple"), c.host) || h.sendsTo(o.relation("Extended"), c.host) {
 			return // it has its sender
 		}
@@ -288,7 +318,7 @@ func (h *orphanHunt) replica(c orphanCopy, real []orphanCopy) {
 			return
 		}
 	}
-	f := c.finding(OrphanPrimaryGone, rel.Last, len(others) == 0)
+	f := c.finding(OrphanPrimaryGone, rel.Last, c.only(real))
 	f.Verb, f.Relationship = VerbRemove, "Simple"
 	f.Commands = []string{onVM(c, "Remove-VMReplication -VM $vm")}
 	f.Undo = "none: Hyper-V has no way to join a replica to its primary again; lifeboat protect --seed existing reuses its disks"
@@ -300,13 +330,13 @@ func (h *orphanHunt) replica(c orphanCopy, real []orphanCopy) {
 	if len(others) == 0 {
 		f.Evidence = []string{c.says(), fmt.Sprintf("its primary server is %s, and no host has another copy of it", rel.Primary), lastCopy(rel.Last)}
 		f.Risk = "It may be all that is left of this VM. Ending its replication keeps the VM and its disks, and removes its recovery points."
-		f.Word = WordOnlyCopy
 	} else {
 		f.Kind = OrphanPrimaryEnded
 		f.Evidence = append([]string{c.says()}, saying(others)...)
 		f.Evidence = append(f.Evidence, "no host sends to it", lastCopy(rel.Last))
 		f.Risk = "It grows older and looks like protection. Ending its replication keeps the VM and its disks, and removes its recovery points."
 	}
+	f.onlyCopyTakesAWord()
 	h.add(c.host, f, needs{everyHost: true, age: true})
 }
 
@@ -338,7 +368,7 @@ func (h *orphanHunt) sender(c orphanCopy, real []orphanCopy, which string) {
 			at = &o
 		}
 	}
-	f := c.finding(OrphanReplicaGone, rel.Last, len(real) == 1)
+	f := c.finding(OrphanReplicaGone, rel.Last, c.only(real))
 	if h.called(rel.Replica) == nil {
 		h.leave(c.host, f.Kind, c.vm.ID, c.vm.Name, "its replica server "+orWord(rel.Replica, "(not told)")+" is not in the configuration")
 		return
@@ -356,9 +386,7 @@ func (h *orphanHunt) sender(c orphanCopy, real []orphanCopy, which string) {
 		f.Evidence = append(f.Evidence, at.says())
 		f.Undo = "lifeboat protect " + c.vm.Name + " --seed existing"
 	}
-	if len(real) == 1 {
-		f.Word = WordOnlyCopy
-	}
+	f.onlyCopyTakesAWord()
 	h.add(c.host, f, needs{everyHost: true, age: true})
 }
 

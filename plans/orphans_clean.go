@@ -2,6 +2,7 @@ package plans
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,8 +13,10 @@ type OrphanEstate struct {
 	// Hosts are all hosts with the names that others call them by; none is read.
 	Hosts  []HostReading
 	Policy OrphanPolicy
-	// Speed is how much faster the hosts live.
-	Speed float64
+	// Speed is how much faster the hosts live, Simulated true where their clocks have
+	// nothing to do with ours.
+	Speed     float64
+	Simulated bool
 	// VMs are the ids of each plan's VMs, and of what a protection or a replacement
 	// of the same name works on.
 	VMs map[string][]string
@@ -21,7 +24,7 @@ type OrphanEstate struct {
 
 // OrphanEstateOf reads a configuration.
 func OrphanEstateOf(cfg *Config, speed float64) OrphanEstate {
-	e := OrphanEstate{Policy: OrphanPolicyOf(cfg), Speed: max(1, speed), VMs: map[string][]string{}}
+	e := OrphanEstate{Policy: OrphanPolicyOf(cfg), Speed: max(1, speed), Simulated: cfg.Lab != nil, VMs: map[string][]string{}}
 	for i := range cfg.Hosts {
 		h := &cfg.Hosts[i]
 		e.Hosts = append(e.Hosts, HostReading{Host: h.Name, Names: []string{h.Name, orWord(h.ReplicaName, h.Name)}})
@@ -60,12 +63,32 @@ func (f Orphan) Quarantine(host HostReading) string {
 	if f.Verb == VerbQuarantine {
 		return quarantineOf(f.Path) + `\` + stamp
 	}
-	for _, p := range f.Paths {
-		if at := strings.Index(strings.ToLower(p), `\hyper-v replica\`); at >= 0 {
-			return p[:at] + `\Hyper-V Replica\.lifeboat-quarantine\` + stamp + `\test-` + f.VM
-		}
+	if place := quarantineOfAll(f.Paths); place != "" {
+		return place + `\` + stamp + testFolder + f.VM
 	}
 	return ""
+}
+
+// testFolder begins the folder of a test VM's disks in quarantine.
+const testFolder = `\test-`
+
+var replicaPlace = regexp.MustCompile(`(?i)\\hyper-v replica\\`)
+
+// quarantineOfAll is the quarantine of the place of replicas that holds all disks, ""
+// where none does: what goes elsewhere would go to another volume, or be lost sight
+// of.
+func quarantineOfAll(disks []string) (place string) {
+	for i, p := range disks {
+		at := replicaPlace.FindStringIndex(p)
+		if at == nil || i > 0 && !strings.EqualFold(p[:at[0]], place) {
+			return ""
+		}
+		place = p[:at[0]]
+	}
+	if place == "" {
+		return ""
+	}
+	return place + `\Hyper-V Replica\.lifeboat-quarantine`
 }
 
 // Gone tells from a new reading of its host whether what a verb was to do about a
@@ -74,12 +97,17 @@ func (f Orphan) Gone(verb Verb, host HostReading) (gone, told bool) {
 	if !host.Read {
 		return false, false
 	}
+	listed := !slices.ContainsFunc(host.Problems, func(p string) bool { return strings.HasPrefix(p, "Get-ChildItem:") })
 	switch verb {
 	case VerbQuarantine, VerbDeleteFiles, VerbRestore:
 		there := func(path string) bool {
 			return slices.ContainsFunc(host.Folders, func(d OrphanFolder) bool { return strings.EqualFold(d.Path, path) })
 		}
-		return !there(f.Path) && (verb != VerbRestore || there(f.Paths[0])), !slices.ContainsFunc(host.Problems, func(p string) bool { return strings.HasPrefix(p, "Get-ChildItem:") })
+		if verb == VerbRestore {
+			back := len(f.Paths) > 0
+			return back && !there(f.Path) && there(f.Paths[0]), back && listed
+		}
+		return !there(f.Path) && (verb != VerbQuarantine || f.inQuarantine(host)), listed
 	case VerbRemoveEntry, VerbAddEntry:
 		there := slices.ContainsFunc(host.Entries, func(e Authorized) bool { return strings.EqualFold(e.Primary, f.Entry.Primary) })
 		return there == (verb == VerbAddEntry), true
@@ -89,7 +117,7 @@ func (f Orphan) Gone(verb Verb, host HostReading) (gone, told bool) {
 	}
 	i := slices.IndexFunc(host.VMs, func(vm OrphanVM) bool { return strings.EqualFold(vm.ID, f.VM) })
 	if i < 0 {
-		return verb == VerbRemoveTest, verb == VerbRemoveTest
+		return verb == VerbRemoveTest && f.disksKept(host), verb == VerbRemoveTest && listed
 	}
 	vm := host.VMs[i]
 	switch verb {
@@ -110,6 +138,37 @@ func (f Orphan) Gone(verb Verb, host HostReading) (gone, told bool) {
 		return !left, !slices.ContainsFunc(host.Problems, func(p string) bool { return strings.HasPrefix(p, "Get-VMSnapshot:") })
 	}
 	return false, false
+}
+
+// inQuarantine tells whether the files of a replica are in quarantine: that they are
+// not in their place is too little.
+func (f Orphan) inQuarantine(host HostReading) bool {
+	return slices.ContainsFunc(host.Folders, func(d OrphanFolder) bool {
+		return !d.Kept.IsZero() && strings.EqualFold(folderOf(folderOf(d.Path)), quarantineOf(f.Path)) && strings.EqualFold(d.GUID, f.VM)
+	})
+}
+
+// disksKept tells whether the disks of a test VM are in quarantine.
+func (f Orphan) disksKept(host HostReading) bool {
+	return len(f.Paths) == 0 || slices.ContainsFunc(host.Folders, func(d OrphanFolder) bool {
+		return !d.Kept.IsZero() && d.Files >= len(f.Paths) && strings.HasSuffix(strings.ToLower(d.Path), testFolder+strings.ToLower(f.VM))
+	})
+}
+
+// AsItWas tells from a new reading of its host that nothing of a finding has gone:
+// what takes several steps may have failed half way.
+func (f Orphan) AsItWas(verb Verb, host HostReading) bool {
+	switch verb {
+	case VerbDeleteFiles, VerbQuarantine, VerbRestore:
+		return slices.ContainsFunc(host.Folders, func(d OrphanFolder) bool { return strings.EqualFold(d.Path, f.Path) && d.Bytes == f.Bytes })
+	case VerbRemoveTest, VerbRemoveCheckpoints:
+		return slices.ContainsFunc(host.VMs, func(vm OrphanVM) bool {
+			return strings.EqualFold(vm.ID, f.VM) && !slices.ContainsFunc(f.Points, func(id string) bool {
+				return !slices.ContainsFunc(vm.Checkpoints, func(p Point) bool { return p.ID == id })
+			})
+		})
+	}
+	return true
 }
 
 // Missing says why a finding is not there, or not offered, any more.
@@ -203,7 +262,7 @@ func undoStep(p OrphanPicture, agreed Orphan) (f Orphan, verb Verb, why string) 
 	}
 	f.Expect = Expect{}
 	for _, q := range p.Kept {
-		if q.ID != agreed.ID {
+		if q.ID != agreed.ID || !strings.EqualFold(q.Path, agreed.Path) {
 			continue
 		}
 		f.Host, f.VM, f.Path, f.Paths = q.Host, q.VM, q.Path, []string{q.Original}

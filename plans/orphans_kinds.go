@@ -63,6 +63,10 @@ func (h *orphanHunt) test(t orphanCopy) {
 			return
 		}
 	}
+	if h.untold("Get-VMReplication") {
+		h.leave(t.host, f.Kind, t.vm.ID, t.vm.Name, "not every VM told which test copy is its own")
+		return
+	}
 	f.Evidence = []string{t.says(), "no replica on any host says that it is its test copy"}
 	f.Risk = "It takes room, and Stop-VMFailover cannot find it any more. It holds nothing but what a drill wrote."
 	f.Commands = []string{onVM(t, "Remove-VM -VM $vm -Force"), "then delete its disks, those that no other VM has"}
@@ -70,7 +74,12 @@ func (h *orphanHunt) test(t orphanCopy) {
 	for _, d := range t.vm.Disks {
 		f.Paths = append(f.Paths, d.Path)
 	}
-	if f.Verb = VerbRemoveTest; t.vm.Power != "Off" {
+	switch f.Verb = VerbRemoveTest; {
+	case likePattern(quarantineOfAll(f.Paths)):
+		f.Verb, f.Person = "", patternWhy
+	case len(f.Paths) > 0 && quarantineOfAll(f.Paths) == "":
+		f.Verb, f.Person = "", "its disks are not all in one place of replicas, so they cannot go into quarantine: remove it, and them, by hand"
+	case t.vm.Power != "Off":
 		f.Verb, f.Person = "", "it is "+t.vm.Power+": make sure that nobody works in it, then turn it off"
 		f.Commands = slices.Insert(f.Commands, 0, onVM(t, "Stop-VM -VM $vm -TurnOff -Force"))
 	}
@@ -138,7 +147,7 @@ func (h *orphanHunt) pending(c orphanCopy, real []orphanCopy) {
 	if c.vm.State != "FailedOverWaitingCompletion" {
 		return
 	}
-	f := c.finding(OrphanPending, lastOf(c), len(real) == 1)
+	f := c.finding(OrphanPending, lastOf(c), c.only(real))
 	if c.vm.Power == "Running" {
 		f.Since = c.host.At.Add(-c.vm.Uptime)
 	}
@@ -146,9 +155,7 @@ func (h *orphanHunt) pending(c orphanCopy, real []orphanCopy) {
 	f.Risk = "Its disks grow until it is completed. Completing removes the recovery points: there is no other point, and no way back, after it."
 	f.Verb, f.Commands = VerbComplete, []string{onVM(c, "Complete-VMFailover -VM $vm")}
 	f.Undo = "none: a completed failover cannot be cancelled"
-	if f.OnlyCopy {
-		f.Word = WordOnlyCopy
-	}
+	f.onlyCopyTakesAWord()
 	if c.vm.Power != "Running" {
 		f.Verb, f.Word, f.Person = "", "", "it is "+c.vm.Power+": say whether this copy is to go on (start it, then lifeboat commit) or not (lifeboat cancel)"
 	}
@@ -158,7 +165,7 @@ func (h *orphanHunt) pending(c orphanCopy, real []orphanCopy) {
 // files is for what stands where replicas are kept.
 func (h *orphanHunt) files(host *HostReading) {
 	for _, folder := range host.Folders {
-		seen := len(h.all[strings.ToLower(folder.GUID)]) > 0
+		seen := slices.ContainsFunc(h.all[strings.ToLower(folder.GUID)], orphanCopy.whole)
 		if !folder.Kept.IsZero() {
 			h.kept(host, folder, seen)
 			continue
@@ -174,14 +181,32 @@ func (h *orphanHunt) files(host *HostReading) {
 		f.Evidence = []string{fmt.Sprintf("%s: %d files in %s, changed last %s UTC", host.Host, folder.Files, folder.Path, folder.Modified.UTC().Format("2006-01-02 15:04")),
 			"no VM of this id is on this host, and no VM of any host has a disk there"}
 		f.Risk = "They take room. They go into quarantine beside their place, and are deleted only by a second clean-up, after the time to undo."
-		if f.OnlyCopy {
-			f.Evidence, f.Word = append(f.Evidence, "no host has a VM of this id"), WordOnlyCopy
+		if folder.Link {
+			h.leave(host, f.Kind, f.VM, f.Name, "it is, or holds, a junction: what that leads to may be in use")
+			continue
 		}
-		f.Verb, f.Undo = VerbQuarantine, "lifeboat orphans undo "+orphanID(host.Host, OrphanFiles, folder.GUID)+", within "+ago(h.Policy.Undo.D())
-		f.Commands = []string{fmt.Sprintf("%s> Move-Item -LiteralPath '%s' -Destination '%s\\<now>'", host.Host, folder.Path, quarantineOf(folder.Path))}
+		if f.OnlyCopy {
+			f.Evidence, f.Word = append(f.Evidence, "no host has a VM of this id with its disks"), WordOnlyCopy
+		}
+		f.Verb, f.Undo = VerbQuarantine, "lifeboat orphans undo "+orphanID(host.Host, OrphanFiles, folder.Path)+", within "+ago(h.Policy.Undo.D())
+		f.Commands = []string{
+			fmt.Sprintf(`%s> $into = [IO.Directory]::CreateDirectory(%s + '\' + [DateTime]::UtcNow.ToString('yyyyMMddTHHmmssZ')).FullName`, host.Host, quote(quarantineOf(folder.Path))),
+			fmt.Sprintf(`%s> [IO.Directory]::Move(%s, $into + '\%s')`, host.Host, quote(folder.Path), strings.ToUpper(folder.GUID)),
+		}
+		if likePattern(folder.Path) {
+			f.Verb, f.Person = "", patternWhy
+		}
 		h.add(host, f, needs{everyHost: true, age: true})
 	}
 }
+
+// likePattern is true for a path that Windows PowerShell 5.1 may take for a pattern
+// where something is moved to, and then move it elsewhere.
+//
+// PowerShell/PowerShell, issue 20521.
+func likePattern(path string) bool { return strings.ContainsAny(path, "[]") }
+
+const patternWhy = "its path holds [ or ], which Move-Item may take for a pattern in a destination: do it by hand"
 
 // quarantineOf is where a replica's folder goes: beside the folder of all, on the
 // same volume.
@@ -192,25 +217,35 @@ func folderOf(path string) string { return path[:max(0, strings.LastIndexByte(pa
 // kept is for files in quarantine.
 func (h *orphanHunt) kept(host *HostReading, folder OrphanFolder, seen bool) {
 	q := OrphanInQuarantine{
-		ID: orphanID(host.Host, OrphanFiles, folder.GUID), Host: host.Host, VM: folder.GUID, Name: orWord(h.nameOf(folder.GUID), folder.GUID), Path: folder.Path, Bytes: folder.Bytes,
+		Host: host.Host, VM: folder.GUID, Name: orWord(h.nameOf(folder.GUID), folder.GUID), Path: folder.Path, Bytes: folder.Bytes,
 		Since: folder.Kept, Until: folder.Kept.Add(h.Policy.Undo.D()),
 	}
 	if base := folderOf(folderOf(folderOf(folder.Path))); !strings.HasPrefix(folder.Path[strings.LastIndexByte(folder.Path, '\\')+1:], "test-") {
 		q.Original = base + `\Virtual hard disks\` + strings.ToUpper(folder.GUID)
 	}
+	// The id is that of what was found in its place, so that undo goes by it.
+	q.ID = orphanID(host.Host, OrphanFiles, orWord(q.Original, folder.Path))
 	h.out.Kept = append(h.out.Kept, q)
 	if h.used(folder.Path) || host.At.Before(q.Until) {
+		return
+	}
+	switch {
+	case h.untold("Get-VMHardDiskDrive"):
+		h.leave(host, OrphanKept, folder.GUID, q.Name, "which disks are in use was not told")
+		return
+	case folder.Link:
+		h.leave(host, OrphanKept, folder.GUID, q.Name, "it is, or holds, a junction: deleting could follow it")
 		return
 	}
 	f := Orphan{Kind: OrphanKept, VM: folder.GUID, Name: q.Name, Bytes: folder.Bytes, Since: folder.Kept, OnlyCopy: !seen && q.Original != "", Path: folder.Path}
 	f.Evidence = []string{fmt.Sprintf("%s: %d files in %s", host.Host, folder.Files, folder.Path), fmt.Sprintf("in quarantine since %s UTC, for %s", folder.Kept.UTC().Format("2006-01-02 15:04"), ago(h.Policy.Undo.D()))}
 	f.Risk = "Deleting them is for ever."
 	if f.OnlyCopy {
-		f.Evidence, f.Word = append(f.Evidence, "no host has a VM of this id: they may be its only copy"), WordOnlyCopy
+		f.Evidence, f.Word = append(f.Evidence, "no host has a VM of this id with its disks: they may be its only copy"), WordOnlyCopy
 		f.Risk += " Copy them elsewhere first."
 	}
 	f.Verb, f.Undo = VerbDeleteFiles, "none once they are deleted; until then lifeboat orphans undo "+q.ID
-	f.Commands = []string{fmt.Sprintf("%s> Remove-Item -LiteralPath '%s' -Recurse -Force", host.Host, folder.Path)}
+	f.Commands = []string{fmt.Sprintf("%s> Remove-Item -LiteralPath %s -Recurse -Force", host.Host, quote(folder.Path))}
 	h.add(host, f, needs{everyHost: true, age: true})
 }
 
@@ -226,12 +261,17 @@ func (h *orphanHunt) hasVM(host *HostReading, id string) bool {
 }
 
 // used tells whether a VM of any host has a disk in a folder: one on shared
-// storage looks the same from every node.
+// storage looks the same from every node. A path that begins with two backslashes,
+// as that of a share, may lead to any host's folder that ends alike.
 func (h *orphanHunt) used(folder string) bool {
 	folder = strings.ToLower(folder) + `\`
+	tail := folder[max(0, strings.LastIndex(folder, `\hyper-v replica\`)):]
 	for _, copies := range h.all {
 		for _, c := range copies {
-			if slices.ContainsFunc(c.vm.Disks, func(d OrphanDisk) bool { return strings.HasPrefix(strings.ToLower(d.Path), folder) }) {
+			if slices.ContainsFunc(c.vm.Disks, func(d OrphanDisk) bool {
+				path := strings.ToLower(d.Path)
+				return strings.HasPrefix(path, folder) || strings.HasPrefix(path, `\\`) && strings.Contains(path, tail)
+			}) {
 				return true
 			}
 		}
@@ -262,7 +302,7 @@ func (h *orphanHunt) entries(host *HostReading) {
 		}
 		f.Risk = "A server that nobody knows may replicate to this host. If it is still wanted, its next replication is refused."
 		f.Verb, f.Undo = VerbRemoveEntry, "lifeboat orphans undo "+orphanID(host.Host, OrphanEntry, e.Primary)+", within "+ago(h.Policy.Undo.D())
-		f.Commands = []string{fmt.Sprintf("%s> Remove-VMReplicationAuthorizationEntry -AllowedPrimaryServer '%s'", host.Host, e.Primary)}
+		f.Commands = []string{fmt.Sprintf("%s> Remove-VMReplicationAuthorizationEntry -AllowedPrimaryServer %s", host.Host, quote(e.Primary))}
 		if h.untold("Get-VMReplication") {
 			h.leave(host, f.Kind, "", f.Name, "not every VM told from where it receives")
 			continue

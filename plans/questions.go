@@ -58,6 +58,9 @@ type Answer struct {
 	Reason string   `json:"reason,omitempty"`
 	// Word is typed beside an answer for which a plain yes is too little.
 	Word string `json:"word,omitempty"`
+	// About is what the person was shown (RepairStep.Asks): a yes is to that alone.
+	// Empty is not told.
+	About string `json:"about,omitempty"`
 	// Via is how it came: cli, web-ui or lab-operator.
 	Via string `json:"via,omitempty"`
 }

@@ -3,6 +3,7 @@ package plans
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -86,6 +87,9 @@ func (s RepairStep) Loads() bool {
 
 // Loses is true for an act that removes recovery points or a disk of the replica.
 func (s RepairStep) Loses() bool { return s.Rung == RungResync || s.Irreversible }
+
+// Asks is what a yes to the step is a yes to, "" for nothing.
+func (s RepairStep) Asks() string { return strings.TrimSpace(string(s.Wants) + " " + s.Set) }
 
 // Acts is true for a step that changes something.
 func (s RepairStep) Acts() bool { return s.Verb != "" }

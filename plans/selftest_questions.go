@@ -402,6 +402,7 @@ func SelfTestUnasked() []SelfTestAnswer {
 		{"extended", "needs a third host: extended replication, -Continue, its frequency", Untold},
 		{"middle-sets-first", "needs a third host: which relationship settings change in the middle of a chain", Untold},
 		{"middle-refuses", "needs a third host: does the middle of a chain take settings at all?", Untold},
+		{"middle-resumes-both", "needs a third host: does a resume in the middle of a chain resume what it sends on, too?", Untold},
 		{"vlan", "needs a network: the VLAN of a replica and of a test VM", Untold},
 		{"shut-down", "needs a guest: Stop-VM -Force, heartbeat, address injection", Untold},
 		{"media", "needs a folder: export and import of a first copy, and when its state changes", Untold},

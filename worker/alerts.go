@@ -335,7 +335,7 @@ func (a *alerts) tell(in activities.NotifyIn) error {
 	p, now := a.now(), time.Now().UTC()
 	err := a.journal.Tell(in.Run, in.Text, func(d *plans.AlertDesk) {
 		if p.Config != nil {
-			d.Notify(p, in.Run, in.Plan, in.Text, in.To, now)
+			d.Notify(p, in.Run, in.Plan, in.Text, in.To, !in.Calm, now)
 		}
 	})
 	a.hurry()

@@ -210,7 +210,7 @@ func cleanOrphan(ctx workflow.Context, in activities.OrphanActIn) (activities.Or
 func (r *orphanRun) tell(ctx workflow.Context, text string) {
 	text = fmt.Sprintf("%s UTC, orphans: %s", workflow.Now(ctx).UTC().Format("2 Jan 15:04:05"), text)
 	run := workflow.GetInfo(ctx).WorkflowExecution.ID
-	err := workflow.ExecuteActivity(ownWork(ctx, "note"), activities.NotifyName, activities.NotifyIn{Run: run, Text: text, JournalOnly: !r.status.Report}).Get(ctx, nil)
+	err := workflow.ExecuteActivity(ownWork(ctx, "note"), activities.NotifyName, activities.NotifyIn{Run: run, Text: text, JournalOnly: !r.status.Report, Calm: true}).Get(ctx, nil)
 	if err != nil {
 		workflow.GetLogger(ctx).Error("it could not be noted", "error", err)
 	}

@@ -74,21 +74,11 @@ func (r *orphanRun) undoable(id string) (plans.OrphanClean, error) {
 	if r.running(id) {
 		return plans.OrphanClean{}, no("it is being worked on: try again when that has ended")
 	}
-	for _, q := range r.status.Picture.Kept {
-		if q.ID == id && q.Original != "" {
-			return plans.OrphanClean{Orphan: plans.Orphan{ID: id, Kind: plans.OrphanFiles, Host: q.Host, VM: q.VM, Name: q.Name, Bytes: q.Bytes, Path: q.Path, Evidence: []string{}, Commands: []string{}}, Verb: plans.VerbRestore}, nil
-		}
+	c, why := r.status.Undo(id)
+	if why != "" {
+		return c, no("%s", why)
 	}
-	for _, c := range slices.Backward(r.status.Cleans) {
-		if c.Orphan.ID != id || c.Undone {
-			continue
-		}
-		if c.Verb == plans.VerbRemoveEntry && c.Verdict == plans.VerdictDone {
-			return plans.OrphanClean{Orphan: c.Orphan, Verb: plans.VerbAddEntry}, nil
-		}
-		return plans.OrphanClean{}, no("%s cannot be taken back: %s", c.Verb, c.Orphan.Undo)
-	}
-	return plans.OrphanClean{}, no("nothing of %q can be taken back: lifeboat orphans scan shows what is in quarantine", id)
+	return c, nil
 }
 
 // follow does what an answer asks for: a scan is waited for, the rest is begun.

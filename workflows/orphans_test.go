@@ -29,6 +29,7 @@ type sweep struct {
 	said     []string
 	looks    int
 	taken    map[string]bool // VMs that another operation has
+	verdicts []plans.Verdict // of the first acts; done after those
 	wire     wire
 }
 
@@ -75,7 +76,11 @@ func (s *sweep) act(_ context.Context, in activities.OrphanActIn) (activities.Or
 			break
 		}
 	}
-	return activities.OrphanActOut{Verdict: plans.VerdictDone, Text: "Read back.", Verb: in.Orphan.Verb}, nil
+	verdict := plans.VerdictDone
+	if n := len(s.acts); n <= len(s.verdicts) {
+		verdict = s.verdicts[n-1]
+	}
+	return activities.OrphanActOut{Verdict: verdict, Text: "Read back.", Verb: in.Orphan.Verb}, nil
 }
 
 // say gives an answer; what becomes of it is in said, "" for yes.
@@ -156,6 +161,20 @@ func TestASweepTakesCleanUpsBack(t *testing.T) {
 	}
 	if !out.Cleans[0].Undone || out.Cleans[2].Verb != plans.VerbAddEntry {
 		t.Errorf("cleans %+v", out.Cleans)
+	}
+}
+
+// An undo that came to nothing can be asked for again, one that was done cannot.
+func TestAnUndoThatFailedIsTriedAgain(t *testing.T) {
+	entry := plans.OrphanClean{Orphan: plans.Orphan{ID: "o-entry", Kind: plans.OrphanEntry, Host: "DR1", Name: "gone.example"}, Verb: plans.VerbRemoveEntry, Verdict: plans.VerdictDone}
+	s := newSweep(t)
+	s.verdicts = []plans.Verdict{plans.VerdictUnknown}
+	for i := range 3 {
+		s.say(time.Duration(i+1)*time.Minute, plans.Answer{Choice: plans.ChoiceUndo, VM: "o-entry", By: "Dana", Via: "cli"})
+	}
+	s.run(OrphanInput{By: "Dana", Cleans: []plans.OrphanClean{entry}})
+	if len(s.acts) != 2 || len(s.said) != 3 || s.said[0]+s.said[1] != "" || !strings.Contains(s.said[2], "Dana has taken it back already") {
+		t.Errorf("acts %v, said %q", s.acts, s.said)
 	}
 }
 

@@ -173,6 +173,7 @@ func (r *repairRun) look(ctx workflow.Context) error {
 	}
 	now = workflow.Now(ctx).UTC()
 	r.status.Looked, r.status.Speed = now, max(1, out.Speed)
+	var asks []string
 	for _, asked := range in.VMs {
 		key := asked.Key()
 		i := r.index(key)
@@ -186,13 +187,24 @@ func (r *repairRun) look(ctx workflow.Context) error {
 		if n, told := out.Points[key]; told && step.Resyncs() {
 			vm.Points = &n
 		}
-		if news := vm.Look(step, now, r.status.Speed); news != "" {
+		switch news := vm.Look(step, now, r.status.Speed); {
+		case news == "":
+		case step.Rung == plans.RungAsk:
+			asks = append(asks, vm.Label+": "+news)
+		default:
 			r.tell(ctx, vm.Label+": "+news)
 		}
 		if vm.Resync != nil && step.Rung == plans.RungWell {
 			cost := vm.Settle(now, r.status.Speed, out.Points[key])
 			r.tell(ctx, fmt.Sprintf("%s: resynchronized; it %s", vm.Label, cost))
 		}
+	}
+	for i, ask := range asks {
+		// However many are asked about at once, people get one message.
+		if more := len(asks) - 1; i == 0 && more > 0 {
+			ask += fmt.Sprintf(" And %d more wait for an answer: lifeboat repair list", more)
+		}
+		r.note(ctx, ask, i == 0)
 	}
 	return nil
 }
@@ -220,8 +232,12 @@ func (r *repairRun) act(ctx workflow.Context, key string) error {
 	case temporal.IsWorkflowExecutionAlreadyStartedError(err):
 		vm.Step = waits(before.Step, "an operation is working on this VM: it goes first")
 		return nil
-	case err != nil:
+	case err != nil && ctx.Err() != nil:
 		return err
+	case err != nil:
+		// Somebody ended it, and what it sent is not known: it counts, and what is
+		// remembered of tries and budgets goes on.
+		out = activities.RepairActOut{Step: before.Step, Act: &plans.ActRecord{Host: before.Step.Host, Verb: before.Step.Verb, Outcome: "no-answer", Error: err.Error()}}
 	}
 	vm.Step = out.Step
 	if out.Act == nil {
@@ -310,12 +326,16 @@ func (r *repairRun) remembers(now time.Time) (left time.Duration) {
 	return left
 }
 
-// tell puts a message into the record. Nothing waits for it.
-func (r *repairRun) tell(ctx workflow.Context, text string) {
+// tell puts a message into the record.
+func (r *repairRun) tell(ctx workflow.Context, text string) { r.note(ctx, text, false) }
+
+// note puts a message into the record and lets people have it, when quiet hours are
+// over. Nothing waits for it.
+func (r *repairRun) note(ctx workflow.Context, text string, people bool) {
 	text = fmt.Sprintf("%s UTC, repairs at %s: %s", workflow.Now(ctx).UTC().Format("2 Jan 15:04:05"), r.status.Host, text)
 	run := workflow.GetInfo(ctx).WorkflowExecution.ID
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		if err := workflow.ExecuteActivity(ownWork(ctx, "note"), activities.NotifyName, activities.NotifyIn{Run: run, Text: text}).Get(ctx, nil); err != nil {
+		if err := workflow.ExecuteActivity(ownWork(ctx, "note"), activities.NotifyName, activities.NotifyIn{Run: run, Text: text, JournalOnly: !people, Calm: true}).Get(ctx, nil); err != nil {
 			workflow.GetLogger(ctx).Error("it could not be noted", "error", err)
 		}
 	})

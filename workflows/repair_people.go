@@ -20,7 +20,7 @@ func (r *repairRun) listen(ctx workflow.Context) error {
 	err = takeAnswers(ctx, []offer{
 		{plans.ChoiceApprove, "Yes to what is asked about a VM. Give vm and by."},
 		{plans.ChoiceRun, "Take a VM's next rung now, whatever its window and the day's budget. Give vm and by."},
-		{plans.ChoiceHold, "Leave a VM alone until approve. Give vm, by and reason."},
+		{plans.ChoiceHold, "Leave a VM alone until approve, or until it is well again. Give vm, by and reason."},
 	}, r.check, func(ctx workflow.Context, a plans.Answer) (plans.RepairStatus, error) {
 		a, err := r.check(a)
 		if err != nil {
@@ -60,6 +60,8 @@ func (r *repairRun) check(a plans.Answer) (plans.Answer, error) {
 		return a, nil
 	case a.Choice == plans.ChoiceApprove && vm.Step.Rung != plans.RungAsk, vm.Step.Wants == "":
 		return a, no("nothing is asked about %s: %s (%s)", vm.Label, vm.Step.Rung, vm.Step.Why)
+	case a.About != "" && a.About != vm.Step.Asks():
+		return a, no("meanwhile it is about something else, %s: %s. Look again: lifeboat repair show %s", vm.Step.Wants, vm.Step.Why, vm.Label)
 	}
 	return a, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
 	"github.com/lifeboat-dr/lifeboat/activities"
@@ -29,6 +30,7 @@ type ladder struct {
 	policy plans.RepairPolicy
 	acts   []string // "VM verb@host"
 	notes  []string
+	told   []activities.NotifyIn // of the notes, those that people get
 	said   []string
 	// taken is how long another operation has the VM; acting stands in for an act.
 	taken  map[string]time.Duration
@@ -63,6 +65,9 @@ func newLadder(t *testing.T, vms ...string) *ladder {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.notes = append(l.notes, in.Text)
+			if !in.JournalOnly {
+				l.told = append(l.told, in)
+			}
 			return nil
 		},
 	} {
@@ -370,5 +375,82 @@ func TestTheLadderFollowsTheConfiguration(t *testing.T) {
 	l.run()
 	if took := l.env.Now().Sub(l.began); len(l.acts) != 0 || took > 15*time.Minute {
 		t.Errorf("acts %v, ended after %s", l.acts, took)
+	}
+}
+
+// A yes is to what was shown: where that has become something else meanwhile it is
+// not taken.
+func TestAYesToSomethingElseIsNotTaken(t *testing.T) {
+	l := newLadder(t, "web")
+	l.policy.Resume = plans.RepairAsk
+	answer := func(about string) {
+		l.env.UpdateWorkflow(string(plans.ChoiceApprove), "", &testsuite.TestUpdateCallback{
+			OnReject: func(err error) { l.said = append(l.said, err.Error()) },
+			OnAccept: func() { l.said = append(l.said, "") }, OnComplete: func(any, error) {},
+		}, plans.Answer{VM: "web", By: "Dana", About: about})
+	}
+	shown := ""
+	l.at(time.Hour, func() {
+		shown = l.status()["web"].Step.Asks()
+		l.set("web", "WaitingForStartResynchronize", "Replicating")
+	})
+	l.at(2*time.Hour, func() {
+		if wants := l.status()["web"].Step.Wants; shown != "resume" || wants != plans.RungResync {
+			t.Errorf("shown %q, now %s", shown, wants)
+		}
+		answer(shown)
+	})
+	l.at(3*time.Hour, func() {
+		if len(l.acts) != 0 {
+			t.Errorf("acts %v", l.acts)
+		}
+		answer(l.status()["web"].Step.Asks())
+	})
+	l.run()
+	if len(l.said) != 2 || !strings.Contains(l.said[0], "something else, resync") || l.said[1] != "" || !slices.Equal(l.acts, []string{"web resynchronize@HQ1"}) {
+		t.Errorf("said %q, acts %v", l.said, l.acts)
+	}
+}
+
+// People hear of what they are asked, once for all that is asked at once, and not at
+// night; what the ladder does by itself is for the record.
+func TestTheLadderWakesNobody(t *testing.T) {
+	l := newLadder(t, "web", "db", "app")
+	for _, vm := range []string{"web", "db"} {
+		l.set(vm, "WaitingForStartResynchronize", "Replicating")
+	}
+	l.at(5*time.Hour, func() {
+		l.say(plans.ChoiceApprove, "web", "")
+		l.say(plans.ChoiceApprove, "db", "")
+	})
+	l.run()
+	if len(l.told) != 1 || !l.told[0].Calm || !strings.Contains(l.told[0].Text, "And 1 more wait for an answer") {
+		t.Errorf("people were told %+v", l.told)
+	}
+	if text := strings.Join(l.notes, "\n"); !strings.Contains(text, "app: replicates again") || !strings.Contains(text, "db: replication of it has stopped") {
+		t.Errorf("on record: %s", text)
+	}
+}
+
+// A rung that somebody ended by force may have acted: it counts, and the ladder with
+// what it remembers goes on.
+func TestARungThatWasEndedCounts(t *testing.T) {
+	l := newLadder(t, "web")
+	ended := false
+	l.acting = func(context.Context, activities.RepairActIn) (*activities.RepairActOut, error) {
+		if ended {
+			return nil, nil
+		}
+		ended = true
+		return nil, temporal.NewNonRetryableApplicationError("terminated", "x", nil)
+	}
+	l.at(time.Hour, func() {
+		if acts := l.status()["web"].Acts; len(acts) != 2 || acts[0].Outcome != "no-answer" || acts[1].Outcome != "done" {
+			t.Errorf("it remembers %+v", acts)
+		}
+	})
+	l.run()
+	if !slices.Equal(l.acts, []string{"web resume-replication@HQ1"}) {
+		t.Errorf("acts %v", l.acts)
 	}
 }

@@ -92,6 +92,8 @@ type ReplicaFolder struct {
 	Files    int       `json:"files"`
 	Bytes    uint64    `json:"bytes"`
 	Modified time.Time `json:"modified"`
+	// Link is true where it is, or holds, a reparse point that is a folder.
+	Link bool `json:"link"`
 }
 
 // Cluster is a failover cluster with its groups for VMs.
@@ -264,7 +266,8 @@ func (h *Host) RemoveCheckpoints(ctx context.Context, id string, expect Expect, 
 }
 
 // RemoveTestVM removes a test VM that has lost its replica and moves its disks
-// into a folder of the quarantine. A VM of any other mode is refused.
+// into a folder of the quarantine. A VM of any other mode is refused, and one that
+// shares a disk.
 //
 // Microsoft: Hyper-V module, Remove-VM; Move-Item.
 func (h *Host) RemoveTestVM(ctx context.Context, id string, expect Expect, within time.Duration, paths []string, into string) (ActResult, error) {

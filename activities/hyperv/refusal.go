@@ -93,6 +93,7 @@ var kinds = map[string]error{
 	"LifeboatFilesInUse":       ErrBusy,
 	"LifeboatPlaceTaken":       ErrBusy,
 	"LifeboatNotInQuarantine":  ErrInvalid,
+	"LifeboatJunction":         ErrInvalid,
 	"LifeboatNotATestVM":       ErrNotApplicable,
 	"LifeboatGroupChanged":     ErrWrongState,
 	"LifeboatVMNotFound":       ErrNotFound,

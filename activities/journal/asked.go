@@ -25,26 +25,23 @@ func askedKey(vm, host string, verb plans.Verb) []byte {
 	return []byte(strings.ToLower(vm) + "\x00" + host + "\x00" + string(verb))
 }
 
+// remember keeps a note of every verb: one that was left out would be sent again
+// after a kill.
 func remember(asked *bolt.Bucket, n plans.ActNote) error {
-	switch n.Verb {
-	case plans.VerbStartFailover, plans.VerbStartTest, plans.VerbNoAutoStart, plans.VerbResume, plans.VerbResync,
-		plans.VerbRemove, plans.VerbRemoveExtended, plans.VerbRemoveByWMI, plans.VerbComplete, plans.VerbRemoveTest, plans.VerbRemoveCheckpoints,
-		plans.VerbQuarantine, plans.VerbRestore, plans.VerbDeleteFiles, plans.VerbRemoveEntry, plans.VerbAddEntry:
-		text, err := json.Marshal(n)
-		if err != nil {
-			return err
-		}
-		return asked.Put(askedKey(n.VM, n.Host, n.Verb), text)
+	text, err := json.Marshal(n)
+	if err != nil {
+		return err
 	}
 	if began := ends[n.Verb]; began != "" {
-		return asked.Delete(askedKey(n.VM, n.Host, began))
+		if err := asked.Delete(askedKey(n.VM, n.Host, began)); err != nil {
+			return err
+		}
 	}
-	return nil
+	return asked.Put(askedKey(n.VM, n.Host, n.Verb), text)
 }
 
-// Asked is what this engine asked a host for last with a verb that begins a
-// failover, a test failover or a fence of a VM. found is false when it asked for
-// none, or has asked since to take it back.
+// Asked is what this engine asked a host for last with a verb. found is false when
+// it asked for none, or has asked since to take it back.
 func (j *Journal) Asked(vm, host string, verb plans.Verb) (n plans.ActNote, found bool, err error) {
 	err = j.view(func(tx *bolt.Tx) (err error) {
 		n, found, err = parseAsked(tx.Bucket(askedBucket).Get(askedKey(vm, host, verb)))

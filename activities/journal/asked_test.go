@@ -53,6 +53,24 @@ func TestWhatWasAskedIsKnownAgain(t *testing.T) {
 	want(plans.VerbStartTest, "", "", false)
 }
 
+// Whatever was sent is known to have been sent: an attempt that begins anew after a
+// kill must not send it again.
+func TestEveryVerbThatWasSentIsRemembered(t *testing.T) {
+	j, err := Open(filepath.Join(t.TempDir(), "j.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = j.Close() }()
+	for _, verb := range []plans.Verb{plans.VerbSettings, plans.VerbResumeExtended, plans.VerbResyncExtended, plans.VerbStopFailover, plans.VerbStopTest, plans.VerbQuarantine} {
+		if _, err := j.Before(plans.ActNote{Run: "r", VM: "VM-1", Host: "B", Verb: verb}); err != nil {
+			t.Fatal(err)
+		}
+		if _, found, err := j.Asked("vm-1", "B", verb); err != nil || !found {
+			t.Errorf("%s is forgotten: %v", verb, err)
+		}
+	}
+}
+
 // What was seen of an old copy holds for the run that saw it, also after a kill.
 func TestSightsOfAnOldCopyBelongToTheirRun(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "j.db")

@@ -103,7 +103,11 @@ func showOrphans(t terminal, p plans.OrphanPicture) {
 		t.say("In quarantine")
 	}
 	for _, q := range p.Kept {
-		t.wrapped(q.ID+"  ", 12, fmt.Sprintf("%s at %s, %s, can be taken back until %s", plain(q.Name), q.Host, plans.Bytes(q.Bytes), q.Until.Local().Format(day)))
+		kept := "kept"
+		if q.Original != "" {
+			kept = "can be taken back"
+		}
+		t.wrapped(q.ID+"  ", 12, fmt.Sprintf("%s at %s, %s, %s until %s", plain(q.Name), q.Host, plans.Bytes(q.Bytes), kept, q.Until.Local().Format(day)))
 	}
 	if len(p.Quiet) > 0 {
 		t.say("")
@@ -225,7 +229,7 @@ func tellOrphan(t terminal, f *plans.Orphan) {
 	t.wrapped("  undo    ", 10, plain(f.Undo))
 	t.say("  by hand, on the host")
 	for _, line := range f.Commands {
-		t.wrapped("    ", 4, plain(line))
+		t.say("    %s", plain(line)) // in one line: it is to be copied
 	}
 }
 
@@ -265,10 +269,16 @@ func cleanOrphans(t terminal, c *cli.Context) error {
 		}
 		return nil
 	}
-	var done []plans.OrphanClean
-	for _, f := range chosen {
+	done := []plans.OrphanClean{}
+	for i, f := range chosen {
 		r, err := answerOrphan(c, client, plans.Answer{Choice: plans.ChoiceClean, VM: f.ID, Word: f.Word})
 		if err != nil {
+			for _, left := range chosen[i+1:] {
+				words.say("NOT TRIED  %s", left.ID)
+			}
+			if asJSON { // what was cleaned before it stays so
+				err = errors.Join(err, t.json(done))
+			}
 			return err
 		}
 		tellClean(words, r)
@@ -337,9 +347,9 @@ func answerOrphan(c *cli.Context, client *control.Client, a plans.Answer) (plans
 	var no *control.NotAcceptedError
 	switch {
 	case errors.As(err, &no):
-		return plans.OrphanClean{}, fail(exitRefused, "REFUSED  %v. Nothing was changed.", no)
+		return plans.OrphanClean{}, fail(exitRefused, "REFUSED  %s: %v. It is as it was.", a.VM, no)
 	case err != nil:
-		return plans.OrphanClean{}, fail(exitNoAccess, "the answer may not have arrived: %v", err)
+		return plans.OrphanClean{}, fail(exitNoAccess, "the answer about %s may not have arrived: %v", a.VM, err)
 	}
 	at := len(s.Cleans) - 1
 	for {
@@ -398,13 +408,16 @@ func undoOrphan(t terminal, c *cli.Context) error {
 	if asJSON {
 		words.out = t.err
 	}
-	for _, q := range s.Picture.Kept {
-		if q.ID == id {
-			words.wrapped("", 0, fmt.Sprintf("%s at %s goes back to %s.", plain(q.Name), q.Host, orphanPlace(q)))
-		}
+	undo, why := s.Undo(id)
+	if why != "" {
+		return fail(exitRefused, "REFUSED  %s. Nothing was changed.", why)
 	}
+	words.wrapped("", 0, undoWords(undo))
 	if c.Bool("dry-run") {
 		words.say("Nothing was changed.")
+		if asJSON {
+			return t.json([]plans.OrphanClean{undo})
+		}
 		return nil
 	}
 	if !c.Bool("yes") {
@@ -420,9 +433,10 @@ func undoOrphan(t terminal, c *cli.Context) error {
 	return endOrphans(t, asJSON, []plans.OrphanClean{r})
 }
 
-func orphanPlace(q plans.OrphanInQuarantine) string {
-	if q.Original == "" {
-		return "nowhere: its VM is gone for ever"
+// undoWords say what an undo will do.
+func undoWords(c plans.OrphanClean) string {
+	if c.Verb == plans.VerbAddEntry {
+		return fmt.Sprintf("%s takes replication from %s again.", c.Orphan.Host, plain(c.Orphan.Name))
 	}
-	return q.Original
+	return fmt.Sprintf("%s at %s goes back to %s.", plain(c.Orphan.Name), c.Orphan.Host, plain(c.Orphan.Paths[0]))
 }

@@ -35,7 +35,7 @@ func repairCommand(t terminal) *cli.Command {
 			Name: "run", Usage: "take its next rung now, outside its window and the day's budget", ArgsUsage: "VM", Flags: answering, Action: answer(plans.ChoiceRun),
 		},
 		{
-			Name: "hold", Usage: "leave a VM alone until approve (needs --reason)", ArgsUsage: "VM", Flags: answering, Action: answer(plans.ChoiceHold),
+			Name: "hold", Usage: "leave a VM alone until approve, or until it is well again (needs --reason)", ArgsUsage: "VM", Flags: answering, Action: answer(plans.ChoiceHold),
 		},
 	}}
 }
@@ -243,7 +243,7 @@ func answerRepair(t terminal, c *cli.Context, choice plans.Choice) error {
 		t.wrapped("", 0, answerMeans(choice, row)+" Nothing was changed.")
 		return nil
 	}
-	status, err := l.client.AnswerRepair(c.Context, row.Host, plans.Answer{Choice: choice, VM: row.Key(), By: who(c), Reason: c.String("reason"), Via: "cli"})
+	status, err := l.client.AnswerRepair(c.Context, row.Host, plans.Answer{Choice: choice, VM: row.Key(), By: who(c), Reason: c.String("reason"), About: row.Step.Asks(), Via: "cli"})
 	var no *control.NotAcceptedError
 	switch {
 	case errors.As(err, &no):
@@ -264,7 +264,7 @@ func answerMeans(choice plans.Choice, row repairRow) string {
 	name := plain(row.Label)
 	switch {
 	case choice == plans.ChoiceHold:
-		return name + " is left alone until lifeboat repair approve."
+		return name + " is left alone until lifeboat repair approve, or until it is well again."
 	case row.Hold != nil:
 		return "The hold ends; " + name + " is looked at again."
 	case row.Step.Wants == plans.RungResync && choice == plans.ChoiceRun:

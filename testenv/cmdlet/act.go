@@ -163,7 +163,12 @@ func resumeReplication(k *call) error {
 	case k.relationship() == "Extended":
 		return k.act(k.giveReplication, func(id string) error { return k.host.ResumeExtended(k.ctx, k.by, id, k.on("Resynchronize")) })
 	}
-	return k.act(k.giveReplication, func(id string) error { return k.host.ResumeReplication(k.ctx, k.by, id, k.on("Resynchronize")) })
+	return k.act(k.giveReplication, func(id string) error {
+		if !k.has("VMReplication") && !k.has("ReplicationRelationshipType") {
+			defer k.host.ResumesBeside(k.ctx, k.by, id)
+		}
+		return k.host.ResumeReplication(k.ctx, k.by, id, k.on("Resynchronize"))
+	})
 }
 
 // removeSnapshot is Remove-VMSnapshot of one checkpoint that is handed over as the

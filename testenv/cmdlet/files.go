@@ -56,12 +56,15 @@ func onDrive(path string) bool {
 
 // file is a FileInfo or a DirectoryInfo.
 func (k *call) file(f hypervisor.File) *powershell.Object {
-	class := "System.IO.FileInfo"
+	class, attributes := "System.IO.FileInfo", "Archive"
 	if f.Folder {
-		class = "System.IO.DirectoryInfo"
+		class, attributes = "System.IO.DirectoryInfo", "Directory"
+	}
+	if f.Link {
+		attributes += ", ReparsePoint"
 	}
 	o := powershell.NewObject(class, "System.IO.FileSystemInfo", "System.Object").
-		Set("Name", f.Name()).Set("FullName", f.Path).Set("PSIsContainer", f.Folder).Set("LastWriteTime", k.clock(f.Modified.Truncate(time.Microsecond)))
+		Set("Name", f.Name()).Set("FullName", f.Path).Set("PSIsContainer", f.Folder).Set("LastWriteTime", k.clock(f.Modified.Truncate(time.Microsecond))).Set("Attributes", attributes)
 	if !f.Folder {
 		o.Set("Length", int64(f.Size))
 	}

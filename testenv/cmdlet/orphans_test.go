@@ -3,6 +3,8 @@ package cmdlet_test
 import (
 	"strings"
 	"testing"
+
+	"github.com/lifeboat-dr/lifeboat/testenv/hypervisor"
 )
 
 func lookAtOrphans(w *world, host string) map[string]any {
@@ -107,6 +109,85 @@ func TestOrphansAreCleaned(t *testing.T) {
 	w.not(hostA, "Remove-LifeboatByWMI", vm(idAPP2), "LifeboatWMIRefused")
 	if v := w.farm.State().Violations; len(v) != 0 {
 		t.Errorf("something was lost: %v", v)
+	}
+}
+
+// A junction is not gone through: neither is it told as a plain folder, nor deleted
+// with what is in quarantine.
+func TestAJunctionIsNotFollowed(t *testing.T) {
+	w := newOrphans(t)
+	kept := `D:\Replica\Hyper-V Replica\.lifeboat-quarantine\20270112T090000Z\` + strings.ToUpper(idNobody)
+	for _, link := range []string{replicas + `\` + strings.ToUpper(idNobody), kept + `\deep`} {
+		w.farm.Host(hostB).NewLink(hypervisor.Caller{By: "control"}, link)
+	}
+	links := 0
+	for _, f := range lookAtOrphans(w, hostB)["folders"].([]any) {
+		if f := f.(map[string]any); f["link"] == true && strings.HasSuffix(str(f["path"]), strings.ToUpper(idNobody)) {
+			links++
+		}
+	}
+	if links != 2 {
+		t.Errorf("%d junctions are told", links)
+	}
+	w.not(hostB, "Remove-LifeboatFiles", map[string]any{"Path": kept}, "LifeboatJunction")
+	w.not(hostB, "Remove-LifeboatFiles", map[string]any{"Path": kept + `\deep`}, "LifeboatJunction")
+	if v := w.farm.State().Violations; len(v) != 0 {
+		t.Errorf("something was lost: %v", v)
+	}
+}
+
+// What a differencing disk rests on is in use, though no VM has it for a disk.
+func TestAParentOfADiskIsInUse(t *testing.T) {
+	w := newOrphans(t)
+	w.did(hostB, "Try-Remove", vm(idAPP2))
+	w.did(hostB, "Try-RemoveVM", vm(idAPP2))
+	h, control := w.farm.Host(hostB), hypervisor.Caller{By: "control"}
+	var folder, parent string
+	files, err := h.Files(replicas+`\`+strings.ToUpper(idAPP2), true)
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	folder, parent = replicas+`\`+strings.ToUpper(idAPP2), files[0].Path
+	if err := h.AddChild(control, idDB, parent); err != nil {
+		t.Fatal(err)
+	}
+	into := `D:\Replica\Hyper-V Replica\.lifeboat-quarantine\20270112T090000Z`
+	w.not(hostB, "Move-LifeboatToQuarantine", map[string]any{"VM": idAPP2, "Path": folder, "Into": into}, "LifeboatFilesInUse")
+	if v := w.farm.State().Violations; len(v) != 0 {
+		t.Errorf("something was lost: %v", v)
+	}
+}
+
+// One place of replicas is one place, however its path is written.
+func TestAPlaceOfReplicasIsReadOnce(t *testing.T) {
+	w := newOrphans(t)
+	w.must(hostB, "Try-Server", map[string]any{"Thumbprint": w.thumbprint(hostB)}) // no longer from any server
+	before := len(lookAtOrphans(w, hostB)["folders"].([]any))
+	w.must(hostB, "Add-LifeboatPrimary", map[string]any{"Primary": "x.example", "Storage": `d:\replica\`, "TrustGroup": "t"})
+	if now := len(lookAtOrphans(w, hostB)["folders"].([]any)); now != before || now == 0 {
+		t.Errorf("%d folders, then %d", before, now)
+	}
+}
+
+// A test VM stays where its disks have no place to go to, or another VM has one.
+func TestATestVMWhoseDisksCannotGoStays(t *testing.T) {
+	w := newOrphans(t)
+	test := str(w.must(hostB, "Start-LifeboatTest", map[string]any{"VM": idDB, "Point": ""})["testVM"])
+	var shared string
+	for _, v := range lookAtOrphans(w, hostB)["vms"].([]any) {
+		if m := v.(map[string]any); m["vm"] == idDB {
+			shared = str(m["disks"].([]any)[0].(map[string]any)["path"])
+		}
+	}
+	w.farm.Host(hostB).NewFile(hypervisor.Caller{By: "control"}, `D:\taken`, 1)
+	w.not(hostB, "Remove-LifeboatTestVM", map[string]any{"VM": test, "Paths": []any{shared}, "Into": `D:\taken\x`}, "LifeboatFilesInUse")
+	for _, into := range []string{"", `D:\taken`} {
+		if _, rec := w.call(hostB, "Remove-LifeboatTestVM", map[string]any{"VM": test, "Paths": []any{`D:\x.avhdx`}, "Into": into}); rec == nil {
+			t.Errorf("it went although %q is no place for its disks", into)
+		}
+	}
+	if _, there := w.farm.Host(hostB).VM(test); !there {
+		t.Error("the test VM is gone")
 	}
 }
 

@@ -130,6 +130,27 @@ func getDisks(k *call) error {
 	})
 }
 
+// getVHD is Get-VHD for files.
+func getVHD(k *call) error {
+	return k.guarded("", func() error {
+		for _, path := range texts(k.bound["Path"]) {
+			d, ok := k.host.VHD(path)
+			if !ok {
+				return &hypervisor.Refusal{Kind: "ObjectNotFound", Category: "ObjectNotFound", Message: "The system cannot find the file " + path + "."}
+			}
+			kind := "Dynamic"
+			if d.Parent != "" {
+				kind = "Differencing"
+			}
+			o := powershell.NewObject("Microsoft.Vhd.PowerShell.VirtualHardDisk", "System.Object")
+			if err := k.put(o.Set("Path", d.Path).Set("ParentPath", d.Parent).Set("VhdType", kind).Set("FileSize", int64(d.UsedBytes)).Set("Size", int64(d.SizeBytes))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // getHost is Get-VMHost.
 func getHost(k *call) error {
 	return k.guarded("", func() error {

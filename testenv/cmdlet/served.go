@@ -18,6 +18,7 @@ func init() {
 		"Get-VMReplication":                         {run: getReplication, params: ask},
 		"Measure-VMReplication":                     {run: measureReplication, params: ask},
 		"Get-VMSnapshot":                            {run: getPoints, params: []string{"VM", "VMName", "Name", "Id", "SnapshotType"}},
+		"Get-VHD":                                   {run: getVHD, params: []string{"Path"}},
 		"Get-VMHardDiskDrive":                       {run: getDisks, params: []string{"VM", "VMName", "ControllerLocation", "ControllerNumber", "ControllerType"}},
 		"Get-VMNetworkAdapter":                      {run: getAdapters, params: []string{"VM", "VMName", "Name", "All"}},
 		"Get-VMNetworkAdapterFailoverConfiguration": {run: getFailoverAddress, params: []string{"VM", "VMName", "VMNetworkAdapter", "VMNetworkAdapterName"}},

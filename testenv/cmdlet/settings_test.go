@@ -159,3 +159,21 @@ func TestALegIsRepairedAlone(t *testing.T) {
 	}
 	w.guard(host, id, "Off/Replica/Replicating")
 }
+
+// The middle's own relationship is resumed without the one that it sends on, which
+// somebody paused.
+func TestAResumeLeavesThePausedLegAlone(t *testing.T) {
+	w, host, id := middleOfAChain(t, hypervisor.Dialect{MiddleResumesBoth: true})
+	middle, me := w.farm.Host(host), hypervisor.Caller{By: "control"}
+	if err := middle.SuspendExtended(t.Context(), me, id); err != nil {
+		t.Fatal(err)
+	}
+	if err := middle.SuspendReplication(t.Context(), me, id); err != nil {
+		t.Fatal(err)
+	}
+	w.must(host, "Resume-LifeboatReplication", vm(id))
+	w.guard(host, id, "Off/Replica/Replicating")
+	if vm, _ := middle.VM(id); vm.Relations[1].State != "Suspended" {
+		t.Errorf("the leg that was paused is %s", vm.Relations[1].State)
+	}
+}

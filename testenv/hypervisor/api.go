@@ -110,6 +110,7 @@ type Adapter struct {
 // Disk is a virtual disk of a copy.
 type Disk struct {
 	Path                 string
+	Parent               string // of a differencing disk
 	SizeBytes, UsedBytes uint64
 	Controller           string // SCSI, IDE
 	ControllerNum, Slot  int

@@ -38,6 +38,7 @@ type Dialect struct {
 	QuietReplication     bool
 	MiddleSetsFirst      bool
 	MiddleRefuses        bool
+	MiddleResumesBoth    bool
 }
 
 // Reading is one open fact read in the other way than plainly.
@@ -81,6 +82,7 @@ func Readings() []Reading {
 		{"quiet-replication", "section 1", "Get-VMReplication passes over a named VM that does not replicate, without an error", func(d *Dialect) { d.QuietReplication = true }},
 		{"middle-sets-first", "section 1", "Set-VMReplication with settings in the middle of a chain changes its own side of the first relationship, not the extended one", func(d *Dialect) { d.MiddleSetsFirst = true }},
 		{"middle-refuses", "notes to section 4", "Set-VMReplication with settings is refused in the middle of a chain, as on any replica", func(d *Dialect) { d.MiddleRefuses = true }},
+		{"middle-resumes-both", "section 1", "Resume-VMReplication -VM in the middle of a chain resumes the extended relationship too", func(d *Dialect) { d.MiddleResumesBoth = true }},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // What people do to an estate between two drills, and what shows only on the
@@ -25,6 +26,40 @@ func (h *Host) AddDisk(_ context.Context, by Caller, id string) error {
 	c.disks = append(c.disks, Disk{Path: path, SizeBytes: uint64(gb(500)), UsedBytes: uint64(gb(4)), Controller: "SCSI", Slot: n})
 	h.farm.write(h.env.Name, c.id, "disk", "", path, by.By)
 	return nil
+}
+
+// AddChild gives a VM a differencing disk on a parent that is no disk of its own.
+//
+// Microsoft: New-VHD -ParentPath; Add-VMHardDiskDrive.
+func (h *Host) AddChild(by Caller, id, parent string) error {
+	if err := h.AddDisk(context.Background(), by, id); err != nil {
+		return err
+	}
+	h.farm.mu.Lock()
+	defer h.farm.mu.Unlock()
+	c, err := h.find(id)
+	if err != nil {
+		return err
+	}
+	c.disks[len(c.disks)-1].Parent = parent
+	return nil
+}
+
+// VHD is a disk file of this host, by its path.
+//
+// Microsoft: Get-VHD.
+func (h *Host) VHD(path string) (Disk, bool) {
+	h.farm.mu.Lock()
+	defer h.farm.mu.Unlock()
+	for _, c := range h.copies {
+		for _, d := range c.disks {
+			if strings.EqualFold(d.Path, path) {
+				return d, true
+			}
+		}
+	}
+	f, ok := h.tree()[strings.ToLower(clean(path))]
+	return Disk{Path: f.Path, UsedBytes: f.Size}, ok && !f.Folder
 }
 
 // TakeCheckpoint makes a checkpoint that somebody forgets.

@@ -212,6 +212,14 @@ func (h *Host) ResumeExtended(_ context.Context, by Caller, id string, resync bo
 	})
 }
 
+// ResumesBeside is what a resume of a VM, and of no relationship by name, does to the
+// leg that the VM sends on.
+func (h *Host) ResumesBeside(ctx context.Context, by Caller, id string) {
+	if h.farm.opts.Dialect.MiddleResumesBoth {
+		_ = h.ResumeExtended(ctx, by, id, false) // or there is nothing to resume
+	}
+}
+
 // resyncOn compares the third copy with the middle and sends what differs. The
 // third copy's recovery points are removed when it ends.
 func (c *copyState) resyncOn(by Caller) error {

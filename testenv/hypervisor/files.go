@@ -13,6 +13,8 @@ type File struct {
 	Folder   bool
 	Size     uint64
 	Modified time.Time
+	// Link is true for a junction: a folder that leads elsewhere.
+	Link bool
 }
 
 // Name is the last part of the path.
@@ -77,7 +79,7 @@ func (h *Host) tree() map[string]File {
 func (h *Host) storages() []string {
 	var out []string
 	for _, s := range append([]string{h.replica.Storage}, storagesOf(h.replica.Entries)...) {
-		if s != "" && !slices.Contains(out, s) {
+		if s = clean(s); s != "" && !slices.Contains(out, s) {
 			out = append(out, s)
 		}
 	}
@@ -159,6 +161,15 @@ func (h *Host) NewFile(by Caller, path string, size uint64) {
 	h.farm.write(h.env.Name, "", "file", "", path, by.By)
 }
 
+// NewLink puts a junction on the host.
+func (h *Host) NewLink(by Caller, path string) {
+	h.farm.mu.Lock()
+	defer h.farm.mu.Unlock()
+	path = clean(path)
+	h.files[strings.ToLower(path)] = File{Path: path, Folder: true, Link: true, Modified: h.farm.Now()}
+	h.farm.write(h.env.Name, "", "junction", "", path, by.By)
+}
+
 // MoveItem moves or renames a file, or a folder with all in it.
 //
 // Microsoft: Move-Item: into a folder that is there, else to a new name in one
@@ -209,7 +220,8 @@ func (h *Host) MoveItem(by Caller, from, to string) error {
 // RemoveItem deletes a file, or a folder with all in it.
 //
 // Microsoft: Remove-Item; without -Recurse it asks about a folder that is not
-// empty.
+// empty. Of -Recurse it is said only that it may not work as it should: a junction is
+// taken to be followed, which empties what it leads to.
 func (h *Host) RemoveItem(by Caller, path string, recurse bool) error {
 	h.farm.mu.Lock()
 	defer h.farm.mu.Unlock()
@@ -229,9 +241,13 @@ func (h *Host) RemoveItem(by Caller, path string, recurse bool) error {
 		return err
 	}
 	for key, f := range all {
-		if within(f.Path, path) {
-			delete(h.files, key)
+		if !within(f.Path, path) {
+			continue
 		}
+		if f.Link {
+			h.farm.violated(fmt.Sprintf("what %s on %s leads to was deleted by %s", f.Path, h.env.Name, by.By))
+		}
+		delete(h.files, key)
 	}
 	h.farm.write(h.env.Name, "", "file", was.Path, "", by.By)
 	return nil
@@ -248,14 +264,14 @@ func within(path, folder string) bool {
 func (h *Host) taken(kind, path string, by Caller, how string) error {
 	for _, c := range h.copies {
 		for _, d := range c.disks {
-			if within(d.Path, path) && c.power != off {
+			if (within(d.Path, path) || within(d.Parent, path)) && c.power != off {
 				return refuse(kind, "WriteError", "The process cannot access the file because it is being used by another process.")
 			}
 		}
 	}
 	for _, c := range h.copies {
 		for _, d := range slices.Clone(c.disks) {
-			if !within(d.Path, path) {
+			if !within(d.Path, path) && !within(d.Parent, path) {
 				continue
 			}
 			h.farm.violated(fmt.Sprintf("a disk taken from a VM: %s of %s (%s) on %s was %s by %s", d.Path, c.name, c.id, h.env.Name, how, by.By))

@@ -117,8 +117,12 @@ func textMethod(s, name string, args []any, arg func(int) any) (any, bool) {
 		return strings.HasSuffix(s, toString(arg(0))), true
 	case "contains":
 		return strings.Contains(s, toString(arg(0))), true
-	case "indexof":
-		i := strings.Index(s, toString(arg(0)))
+	case "indexof", "lastindexof":
+		find := strings.Index
+		if name == "lastindexof" {
+			find = strings.LastIndex
+		}
+		i := find(s, toString(arg(0)))
 		if i > 0 {
 			i = len([]rune(s[:i]))
 		}

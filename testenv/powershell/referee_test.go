@@ -18,7 +18,7 @@ var refereed = []string{
 	`foreach ($i in 1,2) { if ($i -eq 2) { break }; $i }`, `try { throw 'E1' } catch { $_.FullyQualifiedErrorId }`,
 	`try { $null.Foo() } catch { $_.FullyQualifiedErrorId }`, `try { 1/0 } catch { $_.Exception.Message }`,
 	`try { Nope-Nope } catch { $_.CategoryInfo.Category.ToString() }`, `1,2,3 | Select-Object -First 2`, `3,1,2 | Sort-Object`,
-	`(1,2,3 | Measure-Object -Sum).Sum`, `@{a=1},@{a=2} | ForEach-Object { $_.a }`, `'abc'.Substring(1)`, `'abc'[0]`, `(1,2,3)[-1]`,
+	`(1,2,3 | Measure-Object -Sum).Sum`, `@{a=1},@{a=2} | ForEach-Object { $_.a }`, `'abc'.Substring(1)`, `'éab\cb'.LastIndexOf('b')`, `'abc'.LastIndexOf('x')`, `'abc'[0]`, `(1,2,3)[-1]`,
 	`[math]::Max(1,2)`, `'x'.GetType().FullName`, `1 -is [int]`, `$x = 5; $x++; $x`, `$i = 0; while ($i -lt 3) { $i++ }; $i`,
 	`function F($a, $b = 2) { $a + $b }; F 1; F -b 5 1`, `function G { param([int]$n) $n }; G`, `& { param($q) $q } 4`,
 	`'{"a":[1,2],"b":null}' | ConvertFrom-Json`, `(@{a=1}).Count`, `$null -eq $null`, `-not 0`, `'a' * 3`, `0x1F`, `1kb`, `"a'b<c>&"`,

@@ -187,23 +187,36 @@ type RunSummary struct {
 	Open      bool            `json:"open"`
 }
 
-// Runs lists the runs that Temporal still holds, newest first. A run that has
-// just begun may be missing for a moment; Status knows it at once.
+// Runs lists the newest runs that Temporal still holds, and all that are open however
+// old they are; newest first. A run that has just begun may be missing for a moment;
+// Status knows it at once.
 func (c *Client) Runs(ctx context.Context, limit int32) ([]RunSummary, error) {
 	return c.list(ctx, workflows.RecoveryPlanRun, limit)
 }
 
+// openMost is how many open runs are listed.
+const openMost = 500
+
 func (c *Client) list(ctx context.Context, kind string, limit int32) ([]RunSummary, error) {
-	answer, err := c.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
-		Namespace: c.namespace, PageSize: limit,
-		Query: fmt.Sprintf("WorkflowType = %q", kind),
-	})
-	if err != nil {
-		return nil, err
-	}
-	runs := make([]RunSummary, 0, len(answer.GetExecutions()))
-	for _, e := range answer.GetExecutions() {
-		runs = append(runs, summary(e))
+	runs := []RunSummary{}
+	for _, part := range []struct {
+		only string
+		most int32
+	}{{"", limit}, {" AND ExecutionStatus = 'Running'", openMost}} {
+		answer, err := c.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+			Namespace: c.namespace, PageSize: part.most, Query: fmt.Sprintf("WorkflowType = %q", kind) + part.only,
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range answer.GetExecutions() {
+			if one := summary(e); !slices.ContainsFunc(runs, func(r RunSummary) bool { return r.Run == one.Run }) {
+				runs = append(runs, one)
+			}
+		}
+		if len(answer.GetExecutions()) < int(part.most) {
+			break // that was all of them
+		}
 	}
 	slices.SortStableFunc(runs, func(a, b RunSummary) int { return b.Started.Compare(a.Started) })
 	return runs, nil

@@ -128,23 +128,9 @@ func holds(held map[string]string, id string, vms map[string][]string) error {
 }
 
 // Working names what goes on with one of the plans: a run, a drill, a watch on its
-// lost site, a commit that waits; "" for nothing. It asks for each by its id, which
-// is never behind.
+// lost site, a commit that waits; "" for nothing.
 func (c *Client) Working(ctx context.Context, named []string) (string, error) {
-	for _, plan := range named {
-		for _, id := range []string{workflows.PlanRunID(plan), workflows.DrillRunID(plan), workflows.FenceID(plan), workflows.CommitID(plan)} {
-			answer, err := c.temporal.DescribeWorkflowExecution(ctx, id, "")
-			var missing *serviceerror.NotFound
-			switch {
-			case errors.As(err, &missing):
-			case err != nil:
-				return "", err
-			case answer.GetWorkflowExecutionInfo().GetCloseTime() == nil:
-				return id, nil
-			}
-		}
-	}
-	return "", nil
+	return c.firstOpen(ctx, named, workflows.PlanRunID, workflows.DrillRunID, workflows.FenceID, workflows.CommitID)
 }
 
 // KeepOrphanCalendar makes the calendar of sweeps what a policy says: there, other

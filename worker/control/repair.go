@@ -81,18 +81,28 @@ func (c *Client) AnswerRepair(ctx context.Context, host string, a plans.Answer) 
 }
 
 // OpenRun names a run of one of the plans that is under way, a drill too; ""
-// when there is none. It asks for each by its id, which is never behind.
+// when there is none.
 func (c *Client) OpenRun(ctx context.Context, named []string) (string, error) {
+	id, err := c.firstOpen(ctx, named, workflows.PlanRunID, workflows.DrillRunID)
+	if id != "" {
+		id = "the run " + id
+	}
+	return id, err
+}
+
+// firstOpen is the id of the first workflow of one of the plans that is open, "" for
+// none. It asks for each by its id, which is never behind.
+func (c *Client) firstOpen(ctx context.Context, named []string, ids ...func(plan string) string) (string, error) {
 	for _, plan := range named {
-		for _, id := range []string{workflows.PlanRunID(plan), workflows.DrillRunID(plan)} {
-			answer, err := c.temporal.DescribeWorkflowExecution(ctx, id, "")
+		for _, idOf := range ids {
+			answer, err := c.temporal.DescribeWorkflowExecution(ctx, idOf(plan), "")
 			var missing *serviceerror.NotFound
 			switch {
 			case errors.As(err, &missing):
 			case err != nil:
 				return "", err
 			case answer.GetWorkflowExecutionInfo().GetCloseTime() == nil:
-				return "the run " + id, nil
+				return idOf(plan), nil
 			}
 		}
 	}

@@ -49,7 +49,7 @@ function Get-LifeboatOrphans {
     }
     $folders = @()
     $sizes = @{}
-    $storages = @(@($server['storage']) + @($server['entries'] | ForEach-Object { $_['storage'] }) | Where-Object { $_ } | Sort-Object -Unique)
+    $storages = @(@($server['storage']) + @($server['entries'] | ForEach-Object { $_['storage'] }) | Where-Object { $_ } | ForEach-Object { $_.TrimEnd('\') } | Sort-Object -Unique)
     foreach ($storage in $storages) {
         foreach ($place in @('Virtual hard disks', '.lifeboat-quarantine')) {
             try {
@@ -63,7 +63,9 @@ function Get-LifeboatOrphans {
                 foreach ($folder in $found) {
                     $bytes = [long]0
                     $changed = $folder.LastWriteTime
-                    $files = @(Get-ChildItem -LiteralPath $folder.FullName -Recurse -Force -ErrorAction Stop | Where-Object { -not $_.PSIsContainer })
+                    $below = @(Get-ChildItem -LiteralPath $folder.FullName -Recurse -Force -ErrorAction Stop)
+                    $links = @(@($folder) + @($below) | Where-Object { $_.PSIsContainer -and "$($_.Attributes)" -like '*ReparsePoint*' })
+                    $files = @($below | Where-Object { -not $_.PSIsContainer })
                     foreach ($file in $files) {
                         $bytes = $bytes + [long]$file.Length
                         $sizes["$($file.FullName)".ToLower()] = [long]$file.Length
@@ -77,6 +79,7 @@ function Get-LifeboatOrphans {
                         files    = [int]$files.Count
                         bytes    = $bytes
                         modified = $changed.ToUniversalTime().ToString('o')
+                        link     = ($links.Count -gt 0)
                     })
                 }
             } catch {
