@@ -33,7 +33,7 @@ func realPowerShell(t *testing.T) string {
 // The whole plan with every host script and the session pump run by a real
 // PowerShell engine; only the Hyper-V cmdlets behind it are simulated.
 func TestPlannedFailoverOnARealPowerShell(t *testing.T) {
-	w := startWorld(t, "northgate", 20, "--powershell", realPowerShell(t))
+	w := newWorld(t, "northgate", 20, "--powershell", realPowerShell(t))
 	w.up()
 	w.must(0, "check")
 	w.must(0, "failover", "northgate-site-loss", "--planned", "--yes", "--auto")
@@ -51,7 +51,7 @@ func TestPlannedFailoverOnARealPowerShell(t *testing.T) {
 // Faults reach through a real engine: the wire is cut before or after the
 // simulated host acted, and the end is the same.
 func TestLostAnswersOnARealPowerShell(t *testing.T) {
-	w := startWorld(t, "pair", 20, "--powershell", realPowerShell(t))
+	w := newWorld(t, "pair", 20, "--powershell", realPowerShell(t))
 	w.up()
 	for verb, kind := range map[string]string{"Stop-VM": "drop-before", "Start-VMFailover": "drop-after", "Start-VM": "cut", "Set-VMReplication": "drop-after"} {
 		w.post("/faults", map[string]any{"verb": verb, "kind": kind, "count": 1})

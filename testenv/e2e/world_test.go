@@ -39,7 +39,7 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	bin := filepath.Join(dir, "lifeboat")
-	out, err := exec.Command("go", "build", "-o", bin, "github.com/lifeboat-dr/lifeboat/cmd/lifeboat").CombinedOutput()
+	out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", bin, "github.com/lifeboat-dr/lifeboat/cmd/lifeboat").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
@@ -47,8 +47,8 @@ var build = sync.OnceValues(func() (string, error) {
 })
 
 // sideBySide is how many worlds run at once for each core where the command line
-// does not say: each waits for simulated guests more than half of its time.
-const sideBySide = 2
+// does not say: each waits for simulated guests most of its time.
+const sideBySide = 3
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -77,9 +77,9 @@ type world struct {
 	log     *os.File
 }
 
-// newWorld is startWorld beside other worlds: they share nothing, and mostly
-// wait for simulated guests.
-func newWorld(t *testing.T, environment string, speed float64, extra ...string) *world {
+// beside lets a story run beside others: they share nothing, and mostly wait for
+// simulated guests.
+func beside(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("processes and real time: not with -short")
@@ -88,15 +88,18 @@ func newWorld(t *testing.T, environment string, speed float64, extra ...string) 
 	if end, bounded := t.Deadline(); bounded && time.Until(end) < longest {
 		t.Skip("go test would end in the middle of this: -timeout 40m plays it")
 	}
+}
+
+// newWorld is startWorld beside other worlds.
+func newWorld(t *testing.T, environment string, speed float64, extra ...string) *world {
+	t.Helper()
+	beside(t)
 	return startWorld(t, environment, speed, extra...)
 }
 
 // startWorld starts a lab in a process of its own and writes its configuration.
 func startWorld(t *testing.T, environment string, speed float64, extra ...string) *world {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("processes and real time: not with -short")
-	}
 	bin, err := build()
 	if err != nil {
 		t.Fatal(err)
@@ -261,10 +264,12 @@ func (w *world) within(bound time.Duration, what string, fact func() error) {
 	w.t.Helper()
 	var err error
 	for end := time.Now().Add(bound); time.Now().Before(end); {
+		began := time.Now()
 		if err = fact(); err == nil {
 			return
 		}
-		<-time.After(50 * time.Millisecond)
+		// Where a look starts a process, looking must not be what keeps the machine busy.
+		<-time.After(max(50*time.Millisecond, 2*time.Since(began)))
 	}
 	w.t.Fatalf("waited %s for: %s: %v", bound, what, err)
 }
