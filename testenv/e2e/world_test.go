@@ -48,7 +48,7 @@ var build = sync.OnceValues(func() (string, error) {
 
 // sideBySide is how many worlds run at once for each core where the command line
 // does not say: each waits for simulated guests most of its time.
-const sideBySide = 3
+const sideBySide = 2
 
 func TestMain(m *testing.M) {
 	flag.Parse()
