@@ -94,7 +94,7 @@ func TestChaos(t *testing.T) {
 	limit := time.Duration(0)
 	text := os.Getenv("CHAOS_TIME")
 	if text == "" {
-		beside(t)
+		beside(t, longest)
 	} else {
 		var err error
 		if limit, err = time.ParseDuration(text); err != nil {

@@ -78,14 +78,14 @@ type world struct {
 }
 
 // beside lets a story run beside others: they share nothing, and mostly wait for
-// simulated guests.
-func beside(t *testing.T) {
+// simulated guests. It is not begun when go test would end before it may be over.
+func beside(t *testing.T, takes time.Duration) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("processes and real time: not with -short")
 	}
 	t.Parallel()
-	if end, bounded := t.Deadline(); bounded && time.Until(end) < longest {
+	if end, bounded := t.Deadline(); bounded && time.Until(end) < takes {
 		t.Skip("go test would end in the middle of this: -timeout 40m plays it")
 	}
 }
@@ -93,7 +93,7 @@ func beside(t *testing.T) {
 // newWorld is startWorld beside other worlds.
 func newWorld(t *testing.T, environment string, speed float64, extra ...string) *world {
 	t.Helper()
-	beside(t)
+	beside(t, longest)
 	return startWorld(t, environment, speed, extra...)
 }
 
