@@ -47,7 +47,7 @@ var build = sync.OnceValues(func() (string, error) {
 })
 
 // sideBySide is how many worlds run at once for each core where the command line
-// does not say: each waits for simulated guests most of its time.
+// does not say: each waits for simulated guests more than half of its time.
 const sideBySide = 2
 
 func TestMain(m *testing.M) {
@@ -269,7 +269,7 @@ func (w *world) within(bound time.Duration, what string, fact func() error) {
 			return
 		}
 		// Where a look starts a process, looking must not be what keeps the machine busy.
-		<-time.After(max(50*time.Millisecond, 2*time.Since(began)))
+		<-time.After(max(50*time.Millisecond, min(2*time.Since(began), time.Second)))
 	}
 	w.t.Fatalf("waited %s for: %s: %v", bound, what, err)
 }
