@@ -67,6 +67,11 @@ type Engine struct {
 	api     *api
 }
 
+// Identify names this program in the histories, before anything of Temporal is
+// started in it. Unnamed, Temporal reads the whole of it for a checksum, which was
+// half of what a start took (docs/decisions/0001-temporal.md).
+func Identify(version string) { sdkworker.SetBinaryChecksum(version) }
+
 // SearchAttributes are the keyword attributes that runs carry.
 func SearchAttributes() []string { return workflows.SearchAttributeNames() }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 
@@ -15,7 +16,10 @@ import (
 
 // ntlm is the security context of one connection. Its keys and sequence
 // numbers go with the connection.
-type ntlm struct{ session *ntlmssp.SecuritySession }
+type ntlm struct {
+	session *ntlmssp.SecuritySession
+	conn    net.Conn
+}
 
 const (
 	sealedType   = `multipart/encrypted;protocol="application/HTTP-SPNEGO-session-encrypted";boundary="Encrypted Boundary"`
@@ -35,6 +39,7 @@ func (w *wire) shakeHands(ctx context.Context) error {
 		return &wireError{err: err}
 	}
 	var challenge []byte
+	var asked net.Conn
 	for range 2 {
 		token, err := client.Authenticate(challenge, nil)
 		if err != nil {
@@ -46,11 +51,15 @@ func (w *wire) shakeHands(ctx context.Context) error {
 			return &wireError{err: errors.Unwrap(err)}
 		}
 		if challenge != nil {
-			if status == http.StatusUnauthorized {
+			switch {
+			case status == http.StatusUnauthorized && w.conn != asked:
+				return &wireError{err: errMoved}
+			case status == http.StatusUnauthorized:
 				return errDenied
 			}
 			break
 		}
+		asked = w.conn
 		if challenge = challengeOf(head); status != http.StatusUnauthorized || challenge == nil {
 			return fmt.Errorf("%w: the host does not offer Negotiate with NTLM; allow it on the host or choose another mechanism", errDenied)
 		}
@@ -59,7 +68,7 @@ func (w *wire) shakeHands(ctx context.Context) error {
 	if session == nil && !w.config.HTTPS {
 		return fmt.Errorf("%w: the host does not agree to sealed messages; use https", errDenied)
 	}
-	w.ntlm = &ntlm{session}
+	w.ntlm = &ntlm{session, w.conn}
 	return nil
 }
 

@@ -39,6 +39,15 @@ var usual = times{
 // errDenied says that the host refused who we are.
 var errDenied = errors.New("the host refused the account (401)")
 
+// errMoved says that a 401 proves nothing: each connection is authenticated for
+// itself, and this request went out on another one than the handshake before it. Go
+// gives a connection up after an answer when its own writer is late to say that it has
+// written (maxWriteWaitBeforeConnReuse, 50 ms): on a machine with too much to do.
+var errMoved = errors.New("the connection was replaced during the handshake")
+
+// mostTried is how many times in a row a connection that is replaced shakes hands.
+const mostTried = 4
+
 // wireError is a request without a whole answer.
 type wireError struct {
 	// wrote is false when no byte of the message left this machine: the host
@@ -108,7 +117,8 @@ type wire struct {
 	stats  *counters
 	client *http.Client
 	turn   chan struct{}
-	ntlm   *ntlm // nil until this connection has shaken hands
+	conn   net.Conn // that carried the last request
+	ntlm   *ntlm    // nil until this connection has shaken hands
 }
 
 // post sends a message and reads the whole answer within limit. A Fault is an
@@ -164,10 +174,14 @@ func (w *wire) exchange(ctx context.Context, text []byte) ([]byte, error) {
 		}
 		return accept(status, head.Get("Content-Type"), body)
 	}
-	for fresh := false; ; fresh = true {
+	for tried, fresh := 0, false; ; fresh = true {
 		if w.ntlm == nil {
 			fresh = true
-			if err := w.shakeHands(ctx); err != nil {
+			err := w.shakeHands(ctx)
+			if tried++; errors.Is(err, errMoved) && tried < mostTried {
+				continue
+			}
+			if err != nil {
 				return nil, err
 			}
 		}
@@ -182,9 +196,14 @@ func (w *wire) exchange(ctx context.Context, text []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if status == http.StatusUnauthorized && !fresh {
+		moved := w.conn != w.ntlm.conn
+		switch {
+		case status != http.StatusUnauthorized:
+		case !fresh, moved && tried < mostTried:
 			w.ntlm = nil
 			continue
+		case moved:
+			return nil, &wireError{err: errMoved}
 		}
 		kind = head.Get("Content-Type")
 		if !w.config.HTTPS && status != http.StatusUnauthorized {
@@ -217,7 +236,9 @@ func accept(status int, kind string, body []byte) ([]byte, error) {
 func (w *wire) request(ctx context.Context, kind string, body []byte, token string) (int, http.Header, []byte, error) {
 	w.stats.requests.Add(1)
 	var wrote atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(got httptrace.GotConnInfo) { w.conn = got.Conn }, WroteHeaders: func() { wrote.Store(true) },
+	})
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, strings.NewReader(string(body)))
 	if err != nil {
 		return 0, nil, nil, &wireError{err: err}

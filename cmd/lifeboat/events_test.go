@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/plans"
@@ -81,5 +82,33 @@ func TestTheReportCountsInTheHostsTime(t *testing.T) {
 	r.Status.Verdict = plans.VerdictRefused
 	if got := timeLine(r); got != "" {
 		t.Errorf("nothing was done, and it took %q", got)
+	}
+}
+
+// A run that cannot be read for a while is watched on; after a minute of it the
+// words say that the run goes on, and the exit code that there is no access.
+func TestTheWatcherOutlivesAnEngineThatIsBusy(t *testing.T) {
+	for name, c := range map[string]struct {
+		blind time.Duration
+		code  int
+	}{"busy": {blindLimit - time.Second, exitOK}, "gone": {blindLimit + time.Second, exitNoAccess}} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			source := func(context.Context) (plans.RunStatus, error) {
+				switch now := time.Now(); {
+				case now.Equal(began):
+					return plans.RunStatus{Plan: "web"}, nil
+				case now.Sub(began) < c.blind:
+					return plans.RunStatus{}, context.DeadlineExceeded
+				default:
+					return plans.RunStatus{Plan: "web", Ended: now}, nil
+				}
+			}
+			var out bytes.Buffer
+			_, err := newWatcher(terminal{out: &out}).follow(t.Context(), source)
+			if code := report(t.Context(), &out, err); code != c.code || (code != exitOK) != strings.Contains(out.String(), "It goes on when the engine does") {
+				t.Errorf("%s: exit %d: %s", name, code, &out)
+			}
+		})
 	}
 }

@@ -107,6 +107,7 @@ func (r *running) stopServer() error {
 // bringUp starts the engine of a data folder. The folder is claimed first, so
 // that a second engine is told who holds it and touches nothing.
 func bringUp(ctx context.Context, o upOptions) (*running, error) {
+	worker.Identify(version)
 	cfg, err := worker.LoadConfiguration(o.config)
 	if err != nil {
 		return nil, &failure{exitUsage, err}

@@ -2,15 +2,22 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/plans"
+	"github.com/lifeboat-dr/lifeboat/worker/control"
 )
 
-// watchEvery is how often a run is looked at while somebody watches.
-const watchEvery = 500 * time.Millisecond
+const (
+	// watchEvery is how often a run is looked at while somebody watches.
+	watchEvery = 500 * time.Millisecond
+	// blindLimit is how long a run may not be read before watching ends: an engine
+	// that has too much to do answers again.
+	blindLimit = time.Minute
+)
 
 // statusSource answers with a run's present picture.
 type statusSource func(ctx context.Context) (plans.RunStatus, error)
@@ -34,26 +41,30 @@ func newWatcher(t terminal) *watcher {
 }
 
 // follow prints until the run has ended and returns its last picture. When the
-// context ends first it says how to look again.
+// context ends first, or the run could not be read for blindLimit, it says how to
+// look again.
 func (w *watcher) follow(ctx context.Context, source statusSource) (plans.RunStatus, error) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	var last plans.RunStatus
+	read := time.Now()
 	for {
 		s, err := source(ctx)
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return last, w.away(last)
-		}
-		if err != nil {
-			return last, err
-		}
-		last = s
-		if err := w.show(ctx, s); err != nil {
-			return s, err
-		}
-		if !s.Ended.IsZero() {
+		case err == nil:
+			last, read = s, time.Now()
+			if err := w.show(ctx, s); err != nil {
+				return s, err
+			}
+			if !s.Ended.IsZero() {
+				w.clearFooter()
+				return s, nil
+			}
+		case errors.Is(err, control.ErrNoRun) || time.Since(read) >= blindLimit:
 			w.clearFooter()
-			return s, nil
+			return last, fail(exitNoAccess, "the run cannot be read: %v. It goes on when the engine does. Look: lifeboat run list", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -113,16 +113,24 @@ func kindsOf(all []told) string {
 // hears waits until the last message is of a kind.
 func (a *audience) hears(kind string) told {
 	a.t.Helper()
+	defer a.explain()
 	var last told
 	a.until("somebody is told: "+kind, func() error {
 		all := a.heard()
 		if len(all) == 0 || all[len(all)-1].Kind != kind {
-			return fmt.Errorf("heard so far: %s\n%s", kindsOf(all), a.lifeboat("alerts", "list").out)
+			return fmt.Errorf("heard so far: %s", kindsOf(all))
 		}
 		last = all[len(all)-1]
 		return nil
 	})
 	return last
+}
+
+// explain shows, after a failure, what the engine thinks that people know.
+func (a *audience) explain() {
+	if a.t.Failed() {
+		a.t.Log(a.lifeboat("alerts", "list").out)
+	}
 }
 
 func count(all []told, kind string) (n int) {
@@ -400,9 +408,10 @@ func (a *audience) letters(words ...string) (n int) {
 
 func (a *audience) letter(what string, words ...string) {
 	a.t.Helper()
+	defer a.explain()
 	a.until("Dana has mail: "+what, func() error {
 		if a.letters(words...) == 0 {
-			return fmt.Errorf("%d mails; %s", len(a.mail.Got()), a.lifeboat("alerts", "list").out)
+			return fmt.Errorf("%d mails", len(a.mail.Got()))
 		}
 		return nil
 	})

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 )
@@ -159,53 +158,45 @@ func (b *browser) attach(target string) (string, error) {
 	return s.SessionID, err
 }
 
-// isFrame tells a frame by its address: what may follow is its query, not the
-// name of another page below the same token.
-func isFrame(url, want string) bool {
-	rest, ok := strings.CutPrefix(url, want)
-	return ok && !strings.HasPrefix(rest, "banner") && !strings.HasPrefix(rest, "ready")
-}
+var errNoFrame = errors.New("the page has no such frame")
 
-// frame finds the page's frame whose address begins so, in whichever process
-// the browser has put it, and returns what evaluates in it.
-func (b *browser) frame(session, prefix string) (func(script string) (string, error), error) {
-	var targets struct {
-		TargetInfos []struct {
-			TargetID string `json:"targetId"`
-			Type     string `json:"type"`
-			URL      string `json:"url"`
-		} `json:"targetInfos"`
-	}
-	if err := b.call("", "Target.getTargets", map[string]any{"filter": []any{map[string]any{}}}, &targets); err != nil {
-		return nil, err
-	}
-	for _, t := range targets.TargetInfos {
-		if t.Type == "iframe" && isFrame(t.URL, prefix) {
-			// A page that is replaced meanwhile takes its frames along.
-			own, err := b.attach(t.TargetID)
-			return func(script string) (string, error) { return b.evaluate(own, script, 0) }, err
+// frame finds the frame with this address in a page, in whichever process the
+// browser has put it, and returns what evaluates in it. It is good until the page
+// takes the frame down or loads it anew: who waits finds it each time.
+func (b *browser) frame(page, address string) (func(script string) (string, error), error) {
+	var found struct {
+		Result struct {
+			ObjectID string `json:"objectId"`
 		}
 	}
-	var tree struct {
-		FrameTree struct {
-			ChildFrames []struct {
-				Frame struct{ ID, URL string }
-			} `json:"childFrames"`
-		} `json:"frameTree"`
-	}
-	if err := b.call(session, "Page.getFrameTree", nil, &tree); err != nil {
+	script := fmt.Sprintf("document.querySelector('iframe[src=%q]')", address)
+	if err := b.call(page, "Runtime.evaluate", map[string]any{"expression": script}, &found); err != nil {
 		return nil, err
 	}
-	for _, child := range tree.FrameTree.ChildFrames {
-		if isFrame(child.Frame.URL, prefix) {
-			var world struct {
-				ID int `json:"executionContextId"`
-			}
-			err := b.call(session, "Page.createIsolatedWorld", map[string]any{"frameId": child.Frame.ID}, &world)
-			return func(script string) (string, error) { return b.evaluate(session, script, world.ID) }, err
+	if found.Result.ObjectID == "" {
+		return nil, errNoFrame
+	}
+	var element struct {
+		Node struct {
+			FrameID string `json:"frameId"`
 		}
 	}
-	return nil, errors.New("the page has no such frame")
+	if err := b.call(page, "DOM.describeNode", map[string]any{"objectId": found.Result.ObjectID}, &element); err != nil {
+		return nil, err
+	}
+	// A frame in a process of its own is a target under the same id, once somebody
+	// has asked for all of them.
+	if err := b.call("", "Target.getTargets", map[string]any{"filter": []any{map[string]any{}}}, nil); err != nil {
+		return nil, err
+	}
+	if own, err := b.attach(element.Node.FrameID); err == nil {
+		return func(script string) (string, error) { return b.evaluate(own, script, 0) }, nil
+	}
+	var world struct {
+		ID int `json:"executionContextId"`
+	}
+	err := b.call(page, "Page.createIsolatedWorld", map[string]any{"frameId": element.Node.FrameID}, &world)
+	return func(script string) (string, error) { return b.evaluate(page, script, world.ID) }, err
 }
 
 func (b *browser) evaluate(session, script string, world int) (string, error) {

@@ -54,10 +54,7 @@ func sample[T any](t *testing.T, variable string, n int, all []T) []T {
 // loss to home, and a drill before it, come to the same end. All of them with
 // LIFEBOAT_DIALECTS=all; three by chance otherwise.
 func TestTheWholeWayInEveryDialect(t *testing.T) {
-	if testing.Short() {
-		t.Skip("processes and real time: not with -short")
-	}
-	t.Parallel()
+	beside(t, longest)
 	for _, name := range sample(t, "LIFEBOAT_DIALECTS", 3, dialects(t)) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, "testdata/pair-tests.yaml", 60, "--dialect", name)

@@ -162,6 +162,7 @@ func (w *world) awaitEnd(plan string) runStatus {
 	w.t.Helper()
 	var last runStatus
 	w.until("the run ends", func() error {
+		w.lifeboat("run", "watch", plan) // one process for all of it; what it says is not judged
 		s, err := w.run(plan)
 		if err != nil {
 			return err

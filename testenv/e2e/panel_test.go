@@ -76,7 +76,8 @@ func (w *world) waitingRun() {
 // answerUntil approves manual steps until the one with this name waits.
 func (w *world) answerUntil(name string) {
 	w.t.Helper()
-	w.until("the step "+name+" waits", func() error {
+	// Most of a run lies before it.
+	w.within(longest, "the step "+name+" waits", func() error {
 		var s struct {
 			Waiting []struct {
 				Step int `json:"step"`
@@ -116,29 +117,55 @@ func shots(t *testing.T) string {
 
 const bodyText = "document.body.innerText"
 
-// frameSays waits until the panel in the page's frame shows all the words.
-func (w *world) frameSays(b *browser, session, panel string, words ...string) func(string) (string, error) {
+// inFrame waits until a script, evaluated in a frame of the page, gives what is
+// wanted.
+func (w *world) inFrame(b *browser, page, address, what, script string, wanted func(string) error) {
 	w.t.Helper()
-	var in func(string) (string, error)
-	w.until(fmt.Sprintf("the frame says %q", words), func() error {
-		found, err := b.frame(session, panel)
+	w.until(what, func() error {
+		in, err := b.frame(page, address)
 		if err != nil {
 			return err
 		}
-		in = found
-		text, err := in(bodyText)
+		got, err := in(script)
 		if err != nil {
 			return err
 		}
+		return wanted(got)
+	})
+}
+
+// onPage is inFrame in a page itself.
+func (w *world) onPage(b *browser, page, what, script string, wanted func(string) error) {
+	w.t.Helper()
+	w.until(what, func() error {
+		got, err := b.evaluate(page, script, 0)
+		if err != nil {
+			return err
+		}
+		return wanted(got)
+	})
+}
+
+// says wants all the words.
+func says(words ...string) func(string) error {
+	return func(text string) error {
 		for _, word := range words {
 			if !strings.Contains(text, word) {
 				return fmt.Errorf("no %q in %s", word, text)
 			}
 		}
 		return nil
-	})
-	return in
+	}
 }
+
+// frameSays waits until a frame of the page shows all the words.
+func (w *world) frameSays(b *browser, page, address string, words ...string) {
+	w.t.Helper()
+	w.inFrame(b, page, address, fmt.Sprintf("the frame says %q", words), bodyText, says(words...))
+}
+
+// isOld is whether a page of ours says that what it shows is old.
+const isOld = "'old: ' + !document.getElementById('stale').hidden"
 
 // A real browser opens a run's page in the Web UI: the panel is there, was told
 // the theme, has the height it asked for, follows the run without a reload, and
@@ -152,32 +179,25 @@ func TestRunPanelInABrowser(t *testing.T) {
 
 	session := b.open(page, 1280, 1000)
 	command := "lifeboat run approve northgate-site-loss --step"
-	in := w.frameSays(b, session, panel, "WAITING", command, "test order", "Good copy", "Way back", "cannot tell which run's page you opened")
-	w.until("the Web UI has told its theme and given the height", func() error {
-		got, err := in("document.documentElement.dataset.theme + ' ' + innerHeight")
+	w.frameSays(b, session, panel, "WAITING", command, "test order", "Good copy", "Way back", "cannot tell which run's page you opened")
+	w.inFrame(b, session, panel, "the Web UI has told its theme and given the height", "document.documentElement.dataset.theme + ' ' + innerHeight", func(got string) error {
 		var theme string
 		var height int
-		if _, scanned := fmt.Sscanf(got, "%s %d", &theme, &height); scanned != nil || err != nil {
-			return fmt.Errorf("%q: %v", got, err)
-		}
-		if (theme != "light" && theme != "dark") || height <= 320 || height > 640 {
-			return fmt.Errorf("theme %s, height %d", theme, height)
+		if _, err := fmt.Sscanf(got, "%s %d", &theme, &height); err != nil || (theme != "light" && theme != "dark") || height <= 320 || height > 640 {
+			return fmt.Errorf("%q: theme %s, height %d", got, theme, height)
 		}
 		return nil
 	})
-	if loaded, err := in("performance.getEntriesByType('resource').filter(e => !e.name.startsWith('" + panel + "')).map(e => e.name).join()"); err != nil || loaded != "" {
-		t.Errorf("the panel fetched from elsewhere: %q, %v", loaded, err)
-	}
+	w.inFrame(b, session, panel, "what the panel fetched is known", "performance.getEntriesByType('resource').filter(e => !e.name.startsWith('"+panel+"')).map(e => e.name).join()", func(got string) error {
+		if got != "" {
+			t.Errorf("the panel fetched from elsewhere: %q", got)
+		}
+		return nil
+	})
 	b.picture(session, filepath.Join(dir, "desktop.png"))
 
 	phone := b.open(panel, 360, 740)
-	w.until("the page on a phone", func() error {
-		text, err := b.evaluate(phone, bodyText, 0)
-		if err == nil && !strings.Contains(text, command) {
-			err = errors.New(text)
-		}
-		return err
-	})
+	w.onPage(b, phone, "the page on a phone", bodyText, says(command))
 	if fits, err := b.evaluate(phone, "document.documentElement.scrollWidth <= 360", 0); err != nil || fits != "true" {
 		t.Errorf("on a phone the page is wider than its 360 pixels (%s, %v)", fits, err)
 	}
@@ -192,13 +212,7 @@ func TestRunPanelInABrowser(t *testing.T) {
 	b.must(bare, "Emulation.setScriptExecutionDisabled", map[string]any{"value": true}, nil)
 	b.must(bare, "Page.navigate", map[string]any{"url": panel}, nil)
 	b.must(bare, "Emulation.setEmulatedMedia", map[string]any{"media": "print"}, nil)
-	w.until("the page without a script", func() error {
-		text, err := b.evaluate(bare, bodyText, 0)
-		if err == nil && !strings.Contains(text, command) {
-			err = errors.New(text)
-		}
-		return err
-	})
+	w.onPage(b, bare, "the page without a script", bodyText, says(command))
 	b.must(bare, "Emulation.setEmulatedVisionDeficiency", map[string]any{"type": "achromatopsia"}, nil)
 	b.picture(bare, filepath.Join(dir, "print.png"))
 
@@ -206,15 +220,12 @@ func TestRunPanelInABrowser(t *testing.T) {
 	b.must(session, "Page.bringToFront", nil, nil)
 	w.must(0, "run", "hold", "northgate-site-loss", "--reason", "lunch")
 	w.must(0, "run", "approve", "northgate-site-loss")
-	in = w.frameSays(b, session, panel, "PAUSED", "lifeboat run resume northgate-site-loss --by NAME")
+	w.frameSays(b, session, panel, "PAUSED", "lifeboat run resume northgate-site-loss --by NAME")
+	// Every ten seconds the Web UI looks at a run that goes on; without an answer it
+	// takes the run's page down, and the frame with it. The page itself stays.
 	w.kill()
-	w.until("the page says that it is old", func() error {
-		old, err := in("!document.getElementById('stale').hidden")
-		if err == nil && old != "true" {
-			err = errors.New("it does not say so")
-		}
-		return err
-	})
+	b.must(phone, "Page.bringToFront", nil, nil)
+	w.onPage(b, phone, "the page says that it is old", isOld, says("old: true"))
 }
 
 // With a certificate the Web UI tells the panel which run's page is open, and it
@@ -252,6 +263,9 @@ func TestRunPanelKnowsItsRun(t *testing.T) {
 	if same, err := b.evaluate(session, "window.same", 0); err != nil || same != "page" {
 		t.Errorf("the Web UI loaded a new page: %q, %v", same, err)
 	}
+	// At a run that has ended the Web UI does not look again: the frame stays.
+	w.kill()
+	w.inFrame(b, session, panel, "the frame says that it is old", isOld, says("old: true"))
 }
 
 // localhostCertificate writes a self-signed certificate and its key.

@@ -21,19 +21,22 @@ func findPowerShell() string {
 	return ""
 }
 
-func realPowerShell(t *testing.T) string {
+// newRealWorld is newWorld with hosts that run their scripts in a real PowerShell,
+// whose processes take their time.
+func newRealWorld(t *testing.T, environment string) *world {
 	t.Helper()
 	path := findPowerShell()
 	if path == "" {
 		t.Skip("no PowerShell here: set LIFEBOAT_PWSH")
 	}
-	return path
+	beside(t, 2*longest)
+	return startWorld(t, environment, 20, "--powershell", path)
 }
 
 // The whole plan with every host script and the session pump run by a real
 // PowerShell engine; only the Hyper-V cmdlets behind it are simulated.
 func TestPlannedFailoverOnARealPowerShell(t *testing.T) {
-	w := startWorld(t, "northgate", 20, "--powershell", realPowerShell(t))
+	w := newRealWorld(t, "northgate")
 	w.up()
 	w.must(0, "check")
 	w.must(0, "failover", "northgate-site-loss", "--planned", "--yes", "--auto")
@@ -51,7 +54,7 @@ func TestPlannedFailoverOnARealPowerShell(t *testing.T) {
 // Faults reach through a real engine: the wire is cut before or after the
 // simulated host acted, and the end is the same.
 func TestLostAnswersOnARealPowerShell(t *testing.T) {
-	w := startWorld(t, "pair", 20, "--powershell", realPowerShell(t))
+	w := newRealWorld(t, "pair")
 	w.up()
 	for verb, kind := range map[string]string{"Stop-VM": "drop-before", "Start-VMFailover": "drop-after", "Start-VM": "cut", "Set-VMReplication": "drop-after"} {
 		w.post("/faults", map[string]any{"verb": verb, "kind": kind, "count": 1})

@@ -113,7 +113,7 @@ func TestProtectOverTheNetwork(t *testing.T) {
 	}
 	w.nothingChanged()
 	w.up()
-	w.must(0, "protect", "servers", "--yes", "--detach", "--at", "+1h")
+	w.must(0, "protect", "servers", "--yes", "--detach", "--at", "+30m")
 	w.until("the first copies are put off", func() error {
 		if w.times("Start-VMInitialReplication", "HV-A", "") < 2 {
 			return errNotYet

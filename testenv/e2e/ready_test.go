@@ -304,11 +304,10 @@ func TestReadinessInABrowser(t *testing.T) {
 	b.picture(session, filepath.Join(dir, "banner-green.png"))
 
 	w.post("/hosts/NG-HV01/cut", nil)
-	in := w.frameSays(b, session, banner, "NOT READY", "things to fix")
-	w.until("the banner has the height it needs, and no more than its place", func() error {
-		got, err := in("innerHeight + ' ' + document.documentElement.scrollHeight")
+	w.frameSays(b, session, banner, "NOT READY", "things to fix")
+	w.inFrame(b, session, banner, "the banner has the height it needs, and no more than its place", "innerHeight + ' ' + document.documentElement.scrollHeight", func(got string) error {
 		var inner, needs int
-		if _, scanned := fmt.Sscanf(got, "%d %d", &inner, &needs); err != nil || scanned != nil || inner > 240 || inner < needs-1 {
+		if _, err := fmt.Sscanf(got, "%d %d", &inner, &needs); err != nil || inner > 240 || inner < needs-1 {
 			return fmt.Errorf("%s: %v", got, err)
 		}
 		return nil
@@ -324,13 +323,7 @@ func TestReadinessInABrowser(t *testing.T) {
 			address, words = banner, "NOT READY"
 		}
 		tab := b.open(address, size[0], size[1])
-		w.until(name, func() error {
-			text, err := b.evaluate(tab, bodyText, 0)
-			if err == nil && !strings.Contains(text, words) {
-				err = errors.New(text)
-			}
-			return err
-		})
+		w.onPage(b, tab, name, bodyText, says(words))
 		if fits, err := b.evaluate(tab, fmt.Sprintf("document.documentElement.scrollWidth <= %d", size[0]), 0); err != nil || fits != "true" {
 			t.Errorf("%s is wider than its %d pixels (%s, %v)", name, size[0], fits, err)
 		}
@@ -342,11 +335,5 @@ func TestReadinessInABrowser(t *testing.T) {
 	}
 	b.must(session, "Page.bringToFront", nil, nil)
 	w.kill()
-	w.until("the banner says that it is old", func() error {
-		old, err := in("!document.getElementById('stale').hidden")
-		if err == nil && old != "true" {
-			err = errors.New("it does not say so")
-		}
-		return err
-	})
+	w.inFrame(b, session, banner, "the banner says that it is old", isOld, says("old: true"))
 }

@@ -183,7 +183,7 @@ func (w *world) mostAtOnce(host string) (most int) {
 // about, those that were agreed to are done in their window, one at a time, and
 // what it cost is kept.
 func TestRepairResynchronizesInItsWindow(t *testing.T) {
-	w := newWorld(t, "testdata/pair-tests.yaml", 30)
+	w := newWorld(t, "testdata/pair-tests.yaml", 60)
 	w.repairPolicy("window: 08:30-11:00", "timezone: UTC")
 	w.up()
 	w.states(0, allWell)

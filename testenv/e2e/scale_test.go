@@ -74,7 +74,7 @@ func TestTheScaleIsMeasured(t *testing.T) {
 	if _, err := os.Stat("/proc/self/stat"); err != nil {
 		t.Skip("what processes cost is read from /proc")
 	}
-	t.Parallel()
+	beside(t, longest)
 	s := scale{hosts: 4, vms: 24, speed: 15, window: 12 * time.Second}
 	m := measure(t, s)
 	t.Logf("\n%s", table(m))

@@ -1,9 +1,6 @@
 package e2e
 
-import (
-	"fmt"
-	"testing"
-)
+import "testing"
 
 // untouched judges a drill: nothing of production or replication changed, and
 // nothing is left.
@@ -27,18 +24,6 @@ func (w *world) untouched(since int) {
 	}
 }
 
-// endOfDrill waits for the end of a drill.
-func (w *world) endOfDrill() {
-	w.t.Helper()
-	w.until("the drill has ended", func() error {
-		s, err := w.run("drill/both")
-		if err == nil && s.Ended.IsZero() {
-			err = fmt.Errorf("it is %s, waiting for %+v", s.Verdict, s.Waiting)
-		}
-		return err
-	})
-}
-
 // A drill touches nothing and leaves nothing; its time to live ends one that
 // somebody forgot.
 func TestADrillLeavesNothing(t *testing.T) {
@@ -50,7 +35,7 @@ func TestADrillLeavesNothing(t *testing.T) {
 	w.changePlan("both", map[string]any{"test": map[string]any{"ttl": "8m"}})
 	w.must(0, "failover", "both", "--test", "--yes", "--detach", "--hold", "9h")
 	w.awaitTestCopies(3)
-	w.endOfDrill()
+	w.awaitEnd("drill/both")
 	w.untouched(before)
 }
 
@@ -64,7 +49,7 @@ func TestADrillIsKilled(t *testing.T) {
 	for _, step := range []doneAt{{"Start-VMFailover", "HV-B"}, {"Start-VM", "HV-B"}, {"Stop-VMFailover", "HV-B"}} {
 		w.killAt(step.String(), func(l []entry) bool { return step.count(l) > 0 })
 	}
-	w.endOfDrill()
+	w.awaitEnd("drill/both")
 	w.untouched(before)
 	w.checkDoneOnce("Start-VMFailover@HV-B", "Stop-VMFailover@HV-B")
 }
@@ -87,7 +72,7 @@ func TestADrillGivesWay(t *testing.T) {
 			} else {
 				w.oneRuns("HV-B", "HV-A")
 			}
-			w.endOfDrill()
+			w.awaitEnd("drill/both")
 			s := w.state()
 			for _, c := range s.Copies {
 				if c.Test {

@@ -39,7 +39,7 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	bin := filepath.Join(dir, "lifeboat")
-	out, err := exec.Command("go", "build", "-o", bin, "github.com/lifeboat-dr/lifeboat/cmd/lifeboat").CombinedOutput()
+	out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", bin, "github.com/lifeboat-dr/lifeboat/cmd/lifeboat").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
@@ -77,26 +77,29 @@ type world struct {
 	log     *os.File
 }
 
-// newWorld is startWorld beside other worlds: they share nothing, and mostly
-// wait for simulated guests.
-func newWorld(t *testing.T, environment string, speed float64, extra ...string) *world {
+// beside lets a story run beside others: they share nothing, and mostly wait for
+// simulated guests. It is not begun when go test would end before it may be over.
+func beside(t *testing.T, takes time.Duration) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("processes and real time: not with -short")
 	}
 	t.Parallel()
-	if end, bounded := t.Deadline(); bounded && time.Until(end) < longest {
+	if end, bounded := t.Deadline(); bounded && time.Until(end) < takes {
 		t.Skip("go test would end in the middle of this: -timeout 40m plays it")
 	}
+}
+
+// newWorld is startWorld beside other worlds.
+func newWorld(t *testing.T, environment string, speed float64, extra ...string) *world {
+	t.Helper()
+	beside(t, longest)
 	return startWorld(t, environment, speed, extra...)
 }
 
 // startWorld starts a lab in a process of its own and writes its configuration.
 func startWorld(t *testing.T, environment string, speed float64, extra ...string) *world {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("processes and real time: not with -short")
-	}
 	bin, err := build()
 	if err != nil {
 		t.Fatal(err)
@@ -261,10 +264,12 @@ func (w *world) within(bound time.Duration, what string, fact func() error) {
 	w.t.Helper()
 	var err error
 	for end := time.Now().Add(bound); time.Now().Before(end); {
+		began := time.Now()
 		if err = fact(); err == nil {
 			return
 		}
-		<-time.After(50 * time.Millisecond)
+		// Where a look starts a process, looking must not be what keeps the machine busy.
+		<-time.After(max(50*time.Millisecond, min(2*time.Since(began), time.Second)))
 	}
 	w.t.Fatalf("waited %s for: %s: %v", bound, what, err)
 }
