@@ -197,3 +197,17 @@ func TestCanariesOfSeveralFilesAreOne(t *testing.T) {
 	require.Equal(t, "more.yaml", all[0].File)
 	require.Contains(t, all[0].Field, "canaries[1].cron")
 }
+
+func TestTheVMsOfACanaryAreItsOwn(t *testing.T) {
+	for name, own := range map[string]bool{
+		"lifeboat-canary-a-x4k2pw": true, "lifeboat-canary-a-b-x4k2pw": false, "lifeboat-canary-ab-x4k2pw": false,
+		"lifeboat-canary-a-": false, "lifeboat-selftest-a-x4k2pw": false,
+	} {
+		if IsCanaryVM("a", name) != own {
+			t.Errorf("%s: want %v", name, own)
+		}
+	}
+	if !IsCanaryVM("a-b", "lifeboat-canary-a-b-x4k2pw") {
+		t.Error("a-b has none")
+	}
+}

@@ -152,7 +152,7 @@ func (w *selfTestWalk) step(ctx workflow.Context, step string) error {
 func (w *selfTestWalk) clean(ctx workflow.Context) {
 	w.say(ctx, "removes its VM from both hosts")
 	in := activities.SelfTestCleanIn{VM: w.progress.VM}
-	if w.in.Setup.Canary != "" {
+	if !w.in.Setup.Clean {
 		in.Named = w.in.Setup.Name
 	}
 	w.status.Left = w.remove(ctx, in, selfTestCleans)
