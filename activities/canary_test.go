@@ -153,3 +153,37 @@ func TestACanaryThatWasNotMarkedIsRemoved(t *testing.T) {
 	require.False(t, there)
 	b.leftNothing("in the end")
 }
+
+// A run that began while a canary waited for its turn goes first as well; what the
+// canary itself left some night is no reason, for it removes that first.
+func TestACanaryStepsAsideAtItsTurn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, hypervisor.Dialect{Name: "plain"}, benchFast)
+	setup := b.setup()
+	setup.Canary, setup.Name = "n", plans.CanaryPrefix+"n-abc"
+	var who string
+	b.acts.Canaries.Real = func(context.Context) (string, error) { return who, nil }
+	look := func(setup plans.SelfTestSetup) SelfTestLookOut {
+		out, err := b.acts.SelfTestLook(t.Context(), SelfTestLookIn{Setup: setup})
+		require.NoError(t, err)
+		return out
+	}
+	require.Empty(t, look(setup).Findings)
+	who = "the run plan/x"
+	r := plans.EndCanary(plans.CanaryResult{}, plans.SelfTestStatus{Setup: setup, Verdict: plans.VerdictRefused, Findings: look(setup).Findings})
+	require.True(t, r.Skipped)
+	require.Equal(t, "the run plan/x is under way: that goes first", r.Why)
+	require.Empty(t, look(b.setup()).Findings, "a person begins a self-test")
+
+	who = ""
+	s := plans.SelfTestStatus{Setup: setup}
+	b.step(&s, "make", plans.SelfTestProgress{})
+	own := look(setup).Findings
+	require.Len(t, own, 1)
+	require.Equal(t, "canary-left", own[0].Code)
+	require.False(t, plans.Blocked(own))
+	other := setup
+	other.Canary = "other"
+	require.True(t, plans.Blocked(look(other).Findings))
+	require.Empty(t, b.cleanNamed(setup, setup.Name))
+}

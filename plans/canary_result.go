@@ -102,14 +102,31 @@ func CanaryNote(r CanaryResult) string {
 	return fmt.Sprintf("canary %s, due %s UTC: %s: %s", r.Canary, r.Due.UTC().Format("2 Jan 2006 15:04"), r.Outcome(), r.Words())
 }
 
+// canaryAside is the code of a real run for which a canary steps aside.
+const canaryAside = "canary-aside"
+
+// CanaryAside keeps a canary from walking: who is under way.
+func CanaryAside(who string) Finding {
+	return Finding{Severity: Blocker, Code: canaryAside, Text: who + " is under way: that goes first", Remedy: "the next night tells"}
+}
+
+// CanaryLeft keeps a canary from walking: earlier nights have left what could not be
+// removed.
+func CanaryLeft(s SelfTestSetup, left []string) Finding {
+	return Finding{Severity: Blocker, Code: "canary-left", Text: "what an earlier night has left cannot be removed: " + strings.Join(left, "; "), Remedy: cleanCommand(s)}
+}
+
 // EndCanary is what a night's walk comes to.
 func EndCanary(r CanaryResult, s SelfTestStatus) CanaryResult {
 	r.VM, r.Verdict, r.Why, r.Step, r.Left = s.Setup.Name, s.Verdict, s.Broken, s.At, s.Left
 	if s.Verdict == VerdictRefused {
 		var why, remedies []string
 		for _, f := range s.Findings {
-			if f.Severity != Blocker {
+			switch {
+			case f.Severity != Blocker:
 				continue
+			case f.Code == canaryAside:
+				return SkipCanary(r, f.Text)
 			}
 			why = append(why, f.Text)
 			if !slices.Contains(remedies, f.Remedy) {
