@@ -164,6 +164,14 @@ func SkipCanary(r CanaryResult, why string) CanaryResult {
 	return r
 }
 
+// LostCanary is a canary of which nobody knows what became: its workflow was
+// terminated.
+func LostCanary(r CanaryResult) CanaryResult {
+	r.Verdict = VerdictStuck
+	r.Why = fmt.Sprintf("it was ended from outside, and may have left its VM, %s…, on %s and %s: the next night removes it", Canary{Name: r.Canary}.vmPrefix(), r.Host, r.To)
+	return r
+}
+
 // CanaryState is where a canary stands.
 type CanaryState struct {
 	Canary Canary

@@ -108,3 +108,45 @@ func TestTheCalendarSendsACanary(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, r.Why, `no canary "unknown"`)
 }
+
+// A night that somebody terminates keeps nothing itself: that is seen, and kept once.
+func TestACanaryThatIsTerminatedIsKept(t *testing.T) {
+	c, d := aviary(t, `  - {name: nightly, host: A, to: B, cron: "30 2 * * *"}`)
+	moment := time.Now().UTC().Truncate(time.Second).Add(3 * time.Second)
+	err := c.client.KeepCanary(t.Context(), control.CanarySchedule{Canary: "nightly", Calendar: control.Calendar{Moments: []time.Time{moment}, Within: 10 * time.Minute}}, false)
+	require.NoError(t, err)
+	held := func() control.CanarySchedule {
+		s, err := c.client.CanarySchedule(t.Context(), "nightly")
+		require.NoError(t, err)
+		return s
+	}
+	require.Eventually(t, func() bool { return held().Running }, 2*time.Minute, 100*time.Millisecond, "no canary began")
+	require.NoError(t, c.keep(t.Context(), time.Now().UTC()))
+	require.Empty(t, d.nights("nightly"), "it is under way")
+	id := workflows.CanaryID("nightly") + "-" + moment.Format(time.RFC3339)
+	require.NoError(t, d.c.TerminateWorkflow(t.Context(), id, "", "a test"))
+	require.Eventually(t, func() bool { return !held().Running }, 2*time.Minute, 100*time.Millisecond)
+	for range 2 {
+		require.NoError(t, c.keep(t.Context(), time.Now().UTC()))
+	}
+	nights := d.nights("nightly")
+	require.Len(t, nights, 1)
+	require.Equal(t, "left behind", nights[0].Outcome())
+	require.True(t, nights[0].Due.Equal(moment))
+	require.Contains(t, nights[0].Words(), "lifeboat-canary-nightly-")
+}
+
+// What was due while the one before was under way is not the engine's absence, though
+// that one has ended when it is noted.
+func TestACanaryThatWasInTheWayIsNamed(t *testing.T) {
+	c, d := aviary(t, `  - {name: nightly, host: A, to: B, cron: "30 2 * * *"}`)
+	at := time.Now().UTC().Truncate(time.Second).Add(-5 * time.Hour)
+	require.NoError(t, c.save(plans.CanaryResult{Canary: "nightly", Due: at.Add(-time.Hour), Began: at.Add(-time.Hour), Ended: at.Add(time.Hour), Verdict: plans.VerdictDone}))
+	for _, due := range []time.Time{at, at.Add(2 * time.Hour)} {
+		require.NoError(t, c.missed(c.now().Canaries[0], control.CanarySchedule{}, due, time.Now().UTC()))
+	}
+	nights := d.nights("nightly")
+	require.Len(t, nights, 3)
+	require.Equal(t, "the engine was not there when it was due", nights[0].Why)
+	require.Equal(t, "the one before was still under way", nights[1].Why)
+}

@@ -188,6 +188,8 @@ func followSelftest(ctx context.Context, t terminal, client *control.Client) (pl
 		switch {
 		case ctx.Err() != nil:
 			return s, fail(exitAway, "you stopped watching; the self-test goes on, and removes its VM.\n  Look again: lifeboat selftest. End it: lifeboat selftest --stop")
+		case errors.Is(err, control.ErrEndedOutside):
+			return s, selftestEndedOutside(s)
 		case err != nil:
 			return s, fail(exitNoAccess, "the self-test cannot be read: %v", err)
 		}
@@ -203,6 +205,12 @@ func followSelftest(ctx context.Context, t terminal, client *control.Client) (pl
 		case <-tick.C:
 		}
 	}
+}
+
+// selftestEndedOutside is for one that could not clean up.
+func selftestEndedOutside(s plans.SelfTestStatus) error {
+	return fail(exitStuck, "STUCK  the %s was ended from outside, and has removed nothing.\n  Remove its VM: lifeboat selftest --hosts %s,%s --clean",
+		s.Setup.Kind(), shellWord(s.Setup.A.Host), shellWord(s.Setup.B.Host))
 }
 
 func outcomeWords(e plans.SelfTestEntry) string {
@@ -337,6 +345,8 @@ func showLastSelftest(t terminal, c *cli.Context, asJSON bool) error {
 	case errors.Is(err, control.ErrNoRun):
 		t.say("There was no self-test. Begin one: lifeboat selftest --hosts A,B --dry-run")
 		return nil
+	case errors.Is(err, control.ErrEndedOutside):
+		return selftestEndedOutside(s)
 	case err != nil:
 		return fail(exitNoAccess, "the self-test cannot be read: %v", err)
 	case s.Setup.Canary != "" && !asJSON:

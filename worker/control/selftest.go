@@ -13,8 +13,9 @@ import (
 	"github.com/lifeboat-dr/lifeboat/workflows"
 )
 
-// ErrSelfTestRuns says that a self-test is under way: there is one at a time.
-var ErrSelfTestRuns = errors.New("a self-test is under way")
+// ErrSelfTestRuns says that a self-test or a canary is under way: there is one at a
+// time.
+var ErrSelfTestRuns = errors.New("a self-test or a canary is under way")
 
 // StartSelfTest begins a self-test; ErrSelfTestRuns when there is one.
 func (c *Client) StartSelfTest(ctx context.Context, run string, setup plans.SelfTestSetup) error {
@@ -33,10 +34,10 @@ func (c *Client) StartSelfTest(ctx context.Context, run string, setup plans.Self
 }
 
 // SelfTest answers with the picture of the present or last self-test; ErrNoRun
-// says that there was none.
-func (c *Client) SelfTest(ctx context.Context) (plans.SelfTestStatus, error) {
-	var s plans.SelfTestStatus
-	return s, c.query(ctx, workflows.SelfTestID, "", &s)
+// says that there was none, ErrEndedOutside that somebody terminated it.
+func (c *Client) SelfTest(ctx context.Context) (s plans.SelfTestStatus, err error) {
+	err = c.queryToEnd(ctx, workflows.SelfTestID, &s, func() bool { return !s.Ended.IsZero() })
+	return s, err
 }
 
 // StopSelfTest ends the walk of the self-test under way; its VM is removed then.
