@@ -78,7 +78,7 @@ func PrepareSelfTest(s SelfTestSetup, said map[SelfTestSide]SelfTestHost) (SelfT
 		left := slices.Clone(h.Marked)
 		for _, name := range h.Marked {
 			if s.Canary != "" && IsCanaryVM(s.Canary, name) {
-				found = append(found, Finding{Severity: Warning, Code: "canary-left", Text: fmt.Sprintf("%s has %s of an earlier night", p.Host, name), Means: "it is removed first"})
+				found = append(found, Finding{Severity: Warning, Code: "canary-left", Text: fmt.Sprintf("%s has %s of an earlier night, or of one under way", p.Host, name), Means: "it is removed first"})
 				left = slices.DeleteFunc(left, func(one string) bool { return one == name })
 			}
 		}

@@ -99,7 +99,7 @@ func night(ctx workflow.Context, in CanaryInput, r plans.CanaryResult, setup pla
 		case temporal.IsCanceledError(err): // one that has made its VM ends with a status
 			return plans.SkipCanary(r, cancelledEarly)
 		case !temporal.IsWorkflowExecutionAlreadyStartedError(err):
-			r.Verdict, r.Why = plans.VerdictStuck, fmt.Sprintf("its walk was ended from outside, look for %s on %s and %s: %v", setup.Name, r.Host, r.To, err)
+			r.Verdict, r.Why = plans.VerdictStuck, fmt.Sprintf("its walk was ended from outside, look for %s on %s and %s: %v", setup.Name, r.Host, r.To, ofChild(err))
 			return r
 		case !workflow.Now(ctx).Before(until):
 			return plans.SkipCanary(r, "another canary or a self-test was under way all the time")
@@ -108,6 +108,15 @@ func night(ctx workflow.Context, in CanaryInput, r plans.CanaryResult, setup pla
 			return plans.SkipCanary(r, cancelledEarly)
 		}
 	}
+}
+
+// ofChild is a child workflow's error without what Temporal calls the child.
+func ofChild(err error) error {
+	var child *temporal.ChildWorkflowExecutionError
+	if errors.As(err, &child) {
+		return child.Unwrap()
+	}
+	return err
 }
 
 // clearOld removes what earlier nights of the same canary have left. What stays
@@ -145,7 +154,7 @@ func (w *selfTestWalk) move(ctx workflow.Context, step string) error {
 	}
 	var result plans.RunResult
 	if err := future.Get(ctx, &result); err != nil {
-		return err
+		return fmt.Errorf("its run was ended from outside: %w", ofChild(err))
 	}
 	entry := plans.SelfTestEntry{Step: step, At: to, Outcome: string(result.Verdict), Lasted: plans.Duration(float64(workflow.Now(ctx).Sub(began)) * speed)}
 	w.status.Entries = append(w.status.Entries, entry)

@@ -137,7 +137,7 @@ func TestWhateverBecomesOfACanaryIsKept(t *testing.T) {
 			n.moves = func(workflow.Context, plans.RunInput) (plans.RunResult, error) {
 				return plans.RunResult{}, errors.New("terminated")
 			}
-		}, outcome: "failed", why: "terminated", calls: "clean make enable mark-replica first-copy settled-1 clean"},
+		}, outcome: "failed", why: "at the step fail-over: its run was ended from outside: terminated", calls: "clean make enable mark-replica first-copy settled-1 clean"},
 		"something is left": {change: func(n *canaryNight) {
 			n.moves = func(workflow.Context, plans.RunInput) (plans.RunResult, error) {
 				n.left = 1 << 20

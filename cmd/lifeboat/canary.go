@@ -316,11 +316,7 @@ func runCanaryNow(t terminal, c *cli.Context) error {
 	}
 	if c.Bool("dry-run") {
 		if asJSON {
-			plan := selftestPlan{Setup: setup, Findings: findings}
-			for _, s := range setup.Walk() {
-				plan.Steps = append(plan.Steps, s.Name)
-			}
-			return errors.Join(t.json(plan), quietly(blockedExit(findings)))
+			return errors.Join(t.json(selftestPlanOf(setup, findings, setup.Walk())), quietly(blockedExit(findings)))
 		}
 		for _, s := range setup.Walk() {
 			words.say("  %-10s %s", setup.At(s.At).Host, s.Says)

@@ -7,6 +7,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/lifeboat-dr/lifeboat/plans"
@@ -37,6 +38,24 @@ func (c *Client) StartSelfTest(ctx context.Context, run string, setup plans.Self
 // says that there was none, ErrEndedOutside that somebody terminated it.
 func (c *Client) SelfTest(ctx context.Context) (s plans.SelfTestStatus, err error) {
 	err = c.queryToEnd(ctx, workflows.SelfTestID, &s, func() bool { return !s.Ended.IsZero() })
+	return s, err
+}
+
+// LastSelfTest is SelfTest past the nights of canaries.
+func (c *Client) LastSelfTest(ctx context.Context) (s plans.SelfTestStatus, err error) {
+	answer, err := c.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Namespace: c.namespace, PageSize: 1, Query: fmt.Sprintf("WorkflowType = %q AND ParentWorkflowId IS NULL", workflows.SelfTestRun),
+	})
+	switch {
+	case err != nil:
+		return s, err
+	case len(answer.GetExecutions()) == 0:
+		return s, ErrNoRun
+	}
+	last := answer.GetExecutions()[0]
+	if err = c.query(ctx, workflows.SelfTestID, last.GetExecution().GetRunId(), &s); err == nil && s.Ended.IsZero() && last.GetCloseTime() != nil {
+		err = ErrEndedOutside
+	}
 	return s, err
 }
 
