@@ -72,15 +72,22 @@ func (a *Activities) selfTestsLeft(ctx context.Context, in SelfTestCleanIn) (lef
 		ids = append(ids, in.VM)
 	}
 	sides := []plans.SelfTestSide{plans.SelfTestA, plans.SelfTestB}
+	dark := map[plans.SelfTestSide]bool{} // each is told once
+	tell := func(side plans.SelfTestSide, why string) {
+		if !dark[side] {
+			unseen = append(unseen, in.Setup.At(side).Host+" cannot be seen: "+why)
+		}
+		dark[side] = true
+	}
 	for _, side := range sides {
 		host, err := a.Hosts(in.Setup.At(side).Host)
 		if err != nil {
-			unseen = append(unseen, err.Error())
+			tell(side, err.Error())
 			continue
 		}
 		facts, err := host.Selftests(ctx, nil)
 		if err != nil {
-			unseen = append(unseen, in.Setup.At(side).Host+" cannot be seen: "+err.Error())
+			tell(side, err.Error())
 		}
 		for _, c := range facts.VMs {
 			if !slices.Contains(ids, c.VM) && in.wants(c.Name) {
@@ -98,7 +105,7 @@ func (a *Activities) selfTestsLeft(ctx context.Context, in SelfTestCleanIn) (lef
 			v := sight.At(side)
 			switch {
 			case !v.Seen:
-				unseen = append(unseen, in.Setup.At(side).Host+" cannot be seen: "+v.Why)
+				tell(side, v.Why)
 			case v.Here:
 				left = append(left, plans.SelfTestLeft{Side: side, VM: id, SelfTestView: v, Last: known(sight.A) && known(sight.B)})
 			}

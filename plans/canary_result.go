@@ -91,8 +91,10 @@ func (r CanaryResult) Words() string {
 	if r.Step != "" {
 		words = "at the step " + r.Step + ": " + words
 	}
-	if len(r.Left) > 0 {
-		words += ". Left: " + strings.Join(r.Left, "; ")
+	if left := strings.Join(r.Left, "; "); left != "" && words == "" {
+		words = "it went there and back. Left: " + left
+	} else if left != "" {
+		words += ". Left: " + left
 	}
 	return words
 }

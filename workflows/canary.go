@@ -143,8 +143,11 @@ func (w *selfTestWalk) move(ctx workflow.Context, step string) error {
 		WorkflowID: canaryRunID(w.in.Setup.Canary), WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, WaitForCancellation: true,
 		ParentClosePolicy: closePolicy(run.Operation), StaticSummary: Summary(run), StaticDetails: Details(run), Memo: Memo(run),
 	}), CanaryRun, PlanRunInput{Run: run, SearchAttributes: w.in.SearchAttributes})
-	over := func() bool { return future.IsReady() || w.stop != "" }
+	over, late := func() bool { return future.IsReady() || w.stop != "" }, ""
 	if _, err := workflow.AwaitWithTimeout(ctx, scaled(canaryMoves, speed), over); err != nil || !future.IsReady() {
+		if err == nil && w.stop == "" {
+			late = fmt.Sprintf("not done in %s, and so told to stop: ", plans.Duration(canaryMoves))
+		}
 		stop()
 		calm, release := workflow.NewDisconnectedContext(ctx)
 		defer release()
@@ -159,7 +162,7 @@ func (w *selfTestWalk) move(ctx workflow.Context, step string) error {
 	entry := plans.SelfTestEntry{Step: step, At: to, Outcome: string(result.Verdict), Lasted: plans.Duration(float64(workflow.Now(ctx).Sub(began)) * speed)}
 	w.status.Entries = append(w.status.Entries, entry)
 	if result.Verdict != plans.VerdictDone {
-		return fmt.Errorf("%s (lifeboat journal report %s)", result.Summary, result.RunID)
+		return fmt.Errorf("%s%s (lifeboat journal report %s)", late, result.Summary, result.RunID)
 	}
 	return nil
 }

@@ -196,6 +196,7 @@ func TestARunOfACanaryThatHangsIsStopped(t *testing.T) {
 	}
 	r, _ := n.play(t)
 	require.Equal(t, "failed", r.Outcome())
+	require.Contains(t, r.Words(), "not done in 1h, and so told to stop: Stopped")
 	require.Greater(t, told.Sub(began), canaryMoves)
 	require.True(t, strings.HasSuffix(n.came(), "settled-1 run over clean"), n.came())
 }
