@@ -66,6 +66,9 @@ func (c *checker) checkCanaries() {
 		}
 		c.checkCanaryHosts(one, path)
 		c.checkTimes(one.Cron, one.Timezone, path)
+		if calendar, err := one.Calendar(); err == nil && len(calendar.Next(anyDay, 1)) == 0 {
+			c.fail(path+".cron", `write minute, hour, day, month, weekday, like "30 2 * * *"`, "no such day comes in five years: no canary would ever run")
+		}
 		if one.Within != 0 && one.Within.D() < leastWithin {
 			c.fail(path+".within", "write 1h, or how late it may begin", "%s is too short: an engine that starts again needs longer", one.Within)
 		}

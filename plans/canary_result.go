@@ -140,7 +140,7 @@ func EndCanary(r CanaryResult, s SelfTestStatus) CanaryResult {
 	}
 	parts := map[string]string{"enable": CanaryCopy, "mark-replica": CanaryCopy, "first-copy": CanaryCopy, "settled-1": CanaryCopy, canaryThere: CanaryFailover, canaryBack: CanaryFailback}
 	for _, e := range s.Entries {
-		if name := parts[e.Step]; name != "" {
+		if name := parts[e.Step]; name != "" && name != parts[s.At] { // one that broke off tells no time
 			r.add(name, e.Lasted)
 		}
 	}

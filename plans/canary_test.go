@@ -29,12 +29,14 @@ func TestACanaryThatCannotBeIsToldWhole(t *testing.T) {
   - {name: Night 1, host: A, to: C, cron: "* *"}
   - {name: same, host: A, to: A, cron: "0 6 * * *", timezone: Mars, within: 1s}
   - {name: same, host: B, to: A, cron: "0 6 * * *"}
+  - {name: never, host: B, to: A, cron: "0 0 30 2 *"}
 `))
 	require.Error(t, err)
 	for _, want := range []string{
 		`canaries[0].name: "Night 1" goes into the name of a VM`, `canaries[0].to: there is no host "C"`, "canaries[0].cron: ",
 		"canaries[1].to: A is at the same site as A", `canaries[1].timezone: "Mars" is no time zone`, "canaries[1].within: 1s is too short",
 		`canaries[2].name: canary "same" is there already, as number 2`, "drills.yaml:2:",
+		"canaries[3].cron: no such day comes in five years",
 	} {
 		require.Contains(t, err.Error(), want)
 	}
@@ -103,6 +105,13 @@ func TestWhatANightComesTo(t *testing.T) {
 		require.Equal(t, want, took, part)
 	}
 	require.Equal(t, "A to B in 1 min, back in 2 min, nothing left", r.Words())
+
+	s.Verdict, s.Broken, s.At = VerdictStopped, "Stopped", "fail-over"
+	stopped := EndCanary(due, s)
+	_, known := stopped.Took(CanaryFailover)
+	require.False(t, known, "a failover that stopped took no time that counts")
+	_, known = stopped.Took(CanaryCopy)
+	require.True(t, known)
 
 	s.Verdict, s.Broken, s.At, s.Entries = VerdictStopped, "was refused: x", "enable", nil
 	r = EndCanary(due, s)
