@@ -91,7 +91,7 @@ func (w *selfTestWalk) look(ctx workflow.Context) ([]string, error) {
 		return nil, err
 	}
 	w.status.Setup, w.status.Findings, w.status.Steps = out.Setup, out.Findings, len(out.Steps)
-	if len(w.old) > 0 {
+	if len(w.old) > 0 && !plans.Blocked(out.Findings) {
 		w.status.Findings = append(w.status.Findings, plans.CanaryLeft(w.in.Setup, w.old))
 	}
 	if plans.Blocked(w.status.Findings) {

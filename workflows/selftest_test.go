@@ -28,7 +28,7 @@ type selfTestActs struct {
 func (s *selfTestActs) look(context.Context, activities.SelfTestLookIn) (activities.SelfTestLookOut, error) {
 	out := activities.SelfTestLookOut{Steps: s.steps}
 	if s.blocked {
-		out.Findings = []plans.Finding{{Severity: plans.Blocker, Code: "self-test-server"}}
+		out.Findings = []plans.Finding{{Severity: plans.Blocker, Code: "self-test-host", Text: "B does not answer"}}
 	}
 	return out, nil
 }
