@@ -121,7 +121,7 @@ func TestWhatANightComesTo(t *testing.T) {
 	require.Equal(t, "left behind", r.Outcome())
 	require.Contains(t, r.Words(), "Left: lifeboat-canary-n-abc123 at B")
 	r.Why, r.Step = "", ""
-	require.Equal(t, "it went there and back. Left: lifeboat-canary-n-abc123 at B", r.Words())
+	require.Equal(t, "it went there and back. Left: lifeboat-canary-n-abc123 at B: turn it off", r.Words())
 	_, removed := r.Took(CanaryRemoval)
 	require.False(t, removed)
 	r = EndCanary(due, SelfTestStatus{Setup: s.Setup, Verdict: VerdictRefused, Findings: []Finding{{Severity: Warning, Text: "w"}, {Severity: Blocker, Text: "B is no replica server", Remedy: "turn it on"}}})
