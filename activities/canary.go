@@ -58,7 +58,7 @@ func (a *Activities) OpenCanary(ctx context.Context, in CanaryIn) (CanaryOut, er
 		return CanaryOut{}, err
 	}
 	if who != "" {
-		out.Result = plans.SkipCanary(out.Result, who+" is under way: that goes first")
+		out.Result = plans.SkipCanary(out.Result, plans.CanaryAside(who).Text)
 	}
 	return out, nil
 }

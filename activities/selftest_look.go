@@ -138,10 +138,20 @@ type SelfTestLookOut struct {
 	Findings []plans.Finding     `json:"findings,omitempty"`
 }
 
-// SelfTestLook looks at both hosts before anything is changed.
+// SelfTestLook looks at both hosts before anything is changed. A canary that had to
+// wait for its turn still steps aside for a run that began meanwhile.
 func (a *Activities) SelfTestLook(ctx context.Context, in SelfTestLookIn) (SelfTestLookOut, error) {
 	defer beat(ctx)()
 	out := LookForSelfTest(ctx, a.Hosts, in.Setup)
+	if in.Setup.Canary != "" && a.Canaries.Real != nil {
+		who, err := a.Canaries.Real(ctx)
+		if err != nil {
+			return out, err
+		}
+		if who != "" {
+			out.Findings = append(out.Findings, plans.CanaryAside(who))
+		}
+	}
 	return out, ctx.Err()
 }
 

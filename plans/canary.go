@@ -30,7 +30,7 @@ const CanaryPrefix = "lifeboat-canary-"
 // DefaultCanaryWithin is how late a canary may begin when it does not say.
 const DefaultCanaryWithin = Duration(time.Hour)
 
-// canaryName is longer than no name of a VM may be with prefix and letters.
+// canaryName is how long its name may be: those of its VM and its runs hold more.
 const canaryName = 40
 
 // Canary finds a canary of the configuration.
@@ -66,6 +66,9 @@ func (c *checker) checkCanaries() {
 		}
 		c.checkCanaryHosts(one, path)
 		c.checkTimes(one.Cron, one.Timezone, path)
+		if calendar, err := one.Calendar(); err == nil && len(calendar.Next(anyDay, 1)) == 0 {
+			c.fail(path+".cron", `write minute, hour, day, month, weekday, like "30 2 * * *"`, "no such day comes in five years: no canary would ever run")
+		}
 		if one.Within != 0 && one.Within.D() < leastWithin {
 			c.fail(path+".within", "write 1h, or how late it may begin", "%s is too short: an engine that starts again needs longer", one.Within)
 		}
@@ -95,6 +98,13 @@ func ResolveCanary(cfg *Config, c Canary, name string, speed float64, by, reason
 
 // vmPrefix begins the names of all its VMs.
 func (c Canary) vmPrefix() string { return CanaryPrefix + c.Name + "-" }
+
+// IsCanaryVM is true for a name that canary gives its VMs. What follows the last
+// dash is a night's own: the canary a has none of those of a-b.
+func IsCanaryVM(canary, name string) bool {
+	night, own := strings.CutPrefix(name, Canary{Name: canary}.vmPrefix())
+	return own && night != "" && !strings.Contains(night, "-")
+}
 
 // isThrowAway is true for a name that Lifeboat gives its own small VMs. It is enough to
 // leave one unmentioned, never to touch it.

@@ -91,8 +91,10 @@ func (r CanaryResult) Words() string {
 	if r.Step != "" {
 		words = "at the step " + r.Step + ": " + words
 	}
-	if len(r.Left) > 0 {
-		words += ". Left: " + strings.Join(r.Left, "; ")
+	if left := strings.Join(r.Left, "; "); left != "" && words == "" {
+		words = "it went there and back. Left: " + left
+	} else if left != "" {
+		words += ". Left: " + left
 	}
 	return words
 }
@@ -102,14 +104,31 @@ func CanaryNote(r CanaryResult) string {
 	return fmt.Sprintf("canary %s, due %s UTC: %s: %s", r.Canary, r.Due.UTC().Format("2 Jan 2006 15:04"), r.Outcome(), r.Words())
 }
 
+// canaryAside is the code of a real run for which a canary steps aside.
+const canaryAside = "canary-aside"
+
+// CanaryAside keeps a canary from walking: who is under way.
+func CanaryAside(who string) Finding {
+	return Finding{Severity: Blocker, Code: canaryAside, Text: who + " is under way: that goes first", Remedy: "the next night tells"}
+}
+
+// CanaryLeft keeps a canary from walking: earlier nights have left what could not be
+// removed.
+func CanaryLeft(s SelfTestSetup, left []string) Finding {
+	return Finding{Severity: Blocker, Code: "canary-left", Text: "what an earlier night has left cannot be removed: " + strings.Join(left, "; "), Remedy: cleanCommand(s)}
+}
+
 // EndCanary is what a night's walk comes to.
 func EndCanary(r CanaryResult, s SelfTestStatus) CanaryResult {
 	r.VM, r.Verdict, r.Why, r.Step, r.Left = s.Setup.Name, s.Verdict, s.Broken, s.At, s.Left
 	if s.Verdict == VerdictRefused {
 		var why, remedies []string
 		for _, f := range s.Findings {
-			if f.Severity != Blocker {
+			switch {
+			case f.Severity != Blocker:
 				continue
+			case f.Code == canaryAside:
+				return SkipCanary(r, f.Text)
 			}
 			why = append(why, f.Text)
 			if !slices.Contains(remedies, f.Remedy) {
@@ -121,7 +140,7 @@ func EndCanary(r CanaryResult, s SelfTestStatus) CanaryResult {
 	}
 	parts := map[string]string{"enable": CanaryCopy, "mark-replica": CanaryCopy, "first-copy": CanaryCopy, "settled-1": CanaryCopy, canaryThere: CanaryFailover, canaryBack: CanaryFailback}
 	for _, e := range s.Entries {
-		if name := parts[e.Step]; name != "" {
+		if name := parts[e.Step]; name != "" && name != parts[s.At] { // one that broke off tells no time
 			r.add(name, e.Lasted)
 		}
 	}
@@ -144,6 +163,14 @@ func (r *CanaryResult) add(name string, took Duration) {
 // SkipCanary is a canary that steps aside, for why.
 func SkipCanary(r CanaryResult, why string) CanaryResult {
 	r.Verdict, r.Skipped, r.Why = VerdictRefused, true, why
+	return r
+}
+
+// LostCanary is a canary of which nobody knows what became: its workflow was
+// terminated.
+func LostCanary(r CanaryResult) CanaryResult {
+	r.Verdict = VerdictStuck
+	r.Why = fmt.Sprintf("it was ended from outside, and may have left its VM, %s…, on %s and %s: the next night removes it", Canary{Name: r.Canary}.vmPrefix(), r.Host, r.To)
 	return r
 }
 

@@ -29,12 +29,14 @@ func TestACanaryThatCannotBeIsToldWhole(t *testing.T) {
   - {name: Night 1, host: A, to: C, cron: "* *"}
   - {name: same, host: A, to: A, cron: "0 6 * * *", timezone: Mars, within: 1s}
   - {name: same, host: B, to: A, cron: "0 6 * * *"}
+  - {name: never, host: B, to: A, cron: "0 0 30 2 *"}
 `))
 	require.Error(t, err)
 	for _, want := range []string{
 		`canaries[0].name: "Night 1" goes into the name of a VM`, `canaries[0].to: there is no host "C"`, "canaries[0].cron: ",
 		"canaries[1].to: A is at the same site as A", `canaries[1].timezone: "Mars" is no time zone`, "canaries[1].within: 1s is too short",
 		`canaries[2].name: canary "same" is there already, as number 2`, "drills.yaml:2:",
+		"canaries[3].cron: no such day comes in five years",
 	} {
 		require.Contains(t, err.Error(), want)
 	}
@@ -104,6 +106,13 @@ func TestWhatANightComesTo(t *testing.T) {
 	}
 	require.Equal(t, "A to B in 1 min, back in 2 min, nothing left", r.Words())
 
+	s.Verdict, s.Broken, s.At = VerdictStopped, "Stopped", "fail-over"
+	stopped := EndCanary(due, s)
+	_, known := stopped.Took(CanaryFailover)
+	require.False(t, known, "a failover that stopped took no time that counts")
+	_, known = stopped.Took(CanaryCopy)
+	require.True(t, known)
+
 	s.Verdict, s.Broken, s.At, s.Entries = VerdictStopped, "was refused: x", "enable", nil
 	r = EndCanary(due, s)
 	require.Equal(t, [2]string{"failed", "at the step enable: was refused: x"}, [2]string{r.Outcome(), r.Words()})
@@ -111,6 +120,8 @@ func TestWhatANightComesTo(t *testing.T) {
 	r = EndCanary(due, s)
 	require.Equal(t, "left behind", r.Outcome())
 	require.Contains(t, r.Words(), "Left: lifeboat-canary-n-abc123 at B")
+	r.Why, r.Step = "", ""
+	require.Equal(t, "it went there and back. Left: lifeboat-canary-n-abc123 at B: turn it off", r.Words())
 	_, removed := r.Took(CanaryRemoval)
 	require.False(t, removed)
 	r = EndCanary(due, SelfTestStatus{Setup: s.Setup, Verdict: VerdictRefused, Findings: []Finding{{Severity: Warning, Text: "w"}, {Severity: Blocker, Text: "B is no replica server", Remedy: "turn it on"}}})
@@ -196,4 +207,18 @@ func TestCanariesOfSeveralFilesAreOne(t *testing.T) {
 	require.True(t, errors.As(err, &all))
 	require.Equal(t, "more.yaml", all[0].File)
 	require.Contains(t, all[0].Field, "canaries[1].cron")
+}
+
+func TestTheVMsOfACanaryAreItsOwn(t *testing.T) {
+	for name, own := range map[string]bool{
+		"lifeboat-canary-a-x4k2pw": true, "lifeboat-canary-a-b-x4k2pw": false, "lifeboat-canary-ab-x4k2pw": false,
+		"lifeboat-canary-a-": false, "lifeboat-selftest-a-x4k2pw": false,
+	} {
+		if IsCanaryVM("a", name) != own {
+			t.Errorf("%s: want %v", name, own)
+		}
+	}
+	if !IsCanaryVM("a-b", "lifeboat-canary-a-b-x4k2pw") {
+		t.Error("a-b has none")
+	}
 }

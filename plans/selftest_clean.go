@@ -10,6 +10,9 @@ type SelfTestLeft struct {
 	Side SelfTestSide
 	VM   string
 	SelfTestView
+	// Last is false while another copy may be there that bears no mark yet: this one
+	// tells whose it is.
+	Last bool
 }
 
 // SelfTestCleaning is the next act of a clean-up; without a Verb there is none now.
@@ -40,6 +43,8 @@ func NextSelfTestCleaning(l SelfTestLeft) SelfTestCleaning {
 		c.In, c.Why = selfTestEvery, "waits until it is failed over"
 	case l.Mode != "None":
 		c.Verb, c.Why = VerbRemove, "end its replication here"
+	case !l.Last:
+		c.In, c.Why = selfTestEvery, "waits for the other host: the mark here is what tells of a copy there"
 	case l.merging():
 		c.In, c.Why = 10*selfTestEvery, "waits until its disk is merged"
 	default:

@@ -75,8 +75,15 @@ func PrepareSelfTest(s SelfTestSetup, said map[SelfTestSide]SelfTestHost) (SelfT
 		case auth == "" && said[SelfTestA].Seen && said[SelfTestB].Seen:
 			block("self-test-auth", "let both take Kerberos, or both certificates with a thumbprint each", "the two hosts take no common authentication: %s takes %s", p.Host, h.Auth)
 		}
-		if !s.Clean && len(h.Marked) > 0 {
-			block("self-test-left", fmt.Sprintf("lifeboat selftest --hosts %s,%s --clean removes them", s.A.Host, s.B.Host), "%s has what an earlier self-test has left: %s", p.Host, strings.Join(h.Marked, ", "))
+		left := slices.Clone(h.Marked)
+		for _, name := range h.Marked {
+			if s.Canary != "" && IsCanaryVM(s.Canary, name) {
+				found = append(found, Finding{Severity: Warning, Code: "canary-left", Text: fmt.Sprintf("%s has %s of an earlier night, or of one under way", p.Host, name), Means: "it is removed first"})
+				left = slices.DeleteFunc(left, func(one string) bool { return one == name })
+			}
+		}
+		if !s.Clean && len(left) > 0 {
+			block("self-test-left", cleanCommand(s), "%s has what an earlier self-test or canary has left, or one under way: %s", p.Host, strings.Join(left, ", "))
 		}
 		for _, stray := range h.Strays {
 			found = append(found, Finding{Severity: Warning, Code: "self-test-stray", Text: fmt.Sprintf("%s has a VM %s without the mark of a self-test", p.Host, stray),
@@ -84,6 +91,11 @@ func PrepareSelfTest(s SelfTestSetup, said map[SelfTestSide]SelfTestHost) (SelfT
 		}
 	}
 	return s, found
+}
+
+// cleanCommand removes whatever bears a mark on both hosts.
+func cleanCommand(s SelfTestSetup) string {
+	return fmt.Sprintf("lifeboat selftest --hosts %s,%s --clean removes them", s.A.Host, s.B.Host)
 }
 
 // commonAuth is how both can replicate to one another, certificates first; "" for

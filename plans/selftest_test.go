@@ -103,7 +103,7 @@ func TestCleaningEndsAndRemovesOnlyWhatIsAtRest(t *testing.T) {
 						c := NextSelfTestCleaning(l)
 						switch c.Verb {
 						case VerbSelfTestMark:
-							l.Marked = true
+							l.Marked, l.Last = true, true
 						case VerbStopTest:
 							l.TestVM = ""
 						case VerbTurnOff:
@@ -126,10 +126,12 @@ func TestCleaningEndsAndRemovesOnlyWhatIsAtRest(t *testing.T) {
 		}
 	}
 	for _, l := range []SelfTestView{{Power: "Stopping", Marked: true}, {Power: "Off", Mode: "Replica", State: "RecoveryInProgress", Marked: true}, {Power: "Off", Mode: "None", Marked: true, Disks: []string{`D:\x_1.AVHDX`}}} {
-		c := NextSelfTestCleaning(SelfTestLeft{SelfTestView: l})
+		c := NextSelfTestCleaning(SelfTestLeft{SelfTestView: l, Last: true})
 		require.Empty(t, c.Verb, "%+v", l)
 		require.Positive(t, c.In)
 	}
+	alone := SelfTestLeft{SelfTestView: SelfTestView{Power: "Off", Mode: "None", Marked: true}}
+	require.Empty(t, NextSelfTestCleaning(alone).Verb, "its mark is what tells of a copy that is not seen")
 }
 
 // A trace names nobody, whatever hosts are called and whatever they say.

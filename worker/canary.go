@@ -123,6 +123,9 @@ func (c *canaries) keepOne(ctx context.Context, canary plans.Canary, now time.Ti
 	if err != nil && !errors.Is(err, control.ErrNoCanary) {
 		return err
 	}
+	if err := c.ended(canary, is, now); err != nil {
+		return err
+	}
 	gone, open, ahead := split(is.Moments, now, is.Within)
 	for _, at := range gone {
 		if err := c.missed(canary, is, at, now); err != nil {
@@ -138,6 +141,20 @@ func (c *canaries) keepOne(ctx context.Context, canary plans.Canary, now time.Ti
 	}, c.attributes)
 }
 
+// ended keeps that the last night was ended from outside: one that ends by itself is
+// kept before it has ended.
+func (c *canaries) ended(canary plans.Canary, is control.CanarySchedule, now time.Time) error {
+	if is.Running || len(is.Begun) == 0 {
+		return nil
+	}
+	last := slices.MaxFunc(is.Begun, time.Time.Compare).Truncate(time.Second)
+	all, err := c.past()
+	if err != nil || slices.ContainsFunc(all[canary.Name], func(r plans.CanaryResult) bool { return !r.Due.Before(last) }) {
+		return err
+	}
+	return c.save(plans.LostCanary(plans.CanaryResult{Canary: canary.Name, Due: last, Ended: now, Host: canary.Host, To: canary.To}))
+}
+
 // missed keeps that a moment passed without a canary; nobody need be told of one
 // that a person has paused.
 func (c *canaries) missed(canary plans.Canary, is control.CanarySchedule, at, now time.Time) error {
@@ -149,7 +166,7 @@ func (c *canaries) missed(canary plans.Canary, is control.CanarySchedule, at, no
 		return err
 	}
 	why := "the engine was not there when it was due"
-	if is.Running {
+	if is.Running || slices.ContainsFunc(all[canary.Name], func(r plans.CanaryResult) bool { return r.Due.Before(at) && at.Before(r.Ended) && !r.Began.IsZero() }) {
 		why = "the one before was still under way"
 	}
 	return c.save(plans.SkipCanary(plans.CanaryResult{Canary: canary.Name, Due: at, Ended: now, Host: canary.Host, To: canary.To}, why))

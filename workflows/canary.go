@@ -38,6 +38,8 @@ const (
 	canaryAgain = 30 * time.Second
 )
 
+const cancelledEarly = "it was cancelled before it began"
+
 // CanaryFailed is the kind of error that a Canary which did not pass ends with.
 const CanaryFailed = "canary-failed"
 
@@ -55,19 +57,25 @@ func runCanary(ctx workflow.Context, in CanaryInput) (plans.CanaryResult, error)
 	}
 	var open activities.CanaryOut
 	err = workflow.ExecuteActivity(ownWork(ctx, "may the canary begin?"), activities.OpenCanaryName, activities.CanaryIn{Result: r, Reason: in.Reason}).Get(ctx, &open)
-	if err != nil {
+	switch {
+	case temporal.IsCanceledError(err):
+		open.Result = plans.SkipCanary(r, cancelledEarly)
+	case err != nil:
 		return r, err
 	}
-	if r = open.Result; r.Verdict == plans.VerdictRunning {
-		r = night(ctx, in, r, open.Setup)
+	r = open.Result
+	end := r
+	if r.Verdict == plans.VerdictRunning {
+		end = night(ctx, in, r, open.Setup)
 	}
 	ctx, release := workflow.NewDisconnectedContext(ctx)
 	defer release()
-	r.Ended = workflow.Now(ctx).UTC()
-	workflow.SetCurrentDetails(ctx, "## "+markdown(r.Outcome())+"\n\n"+markdown(r.Words()))
-	if err := workflow.ExecuteActivity(ownWork(ctx, "keep the result"), activities.CloseCanaryName, r).Get(ctx, nil); err != nil {
+	end.Ended = workflow.Now(ctx).UTC()
+	workflow.SetCurrentDetails(ctx, "## "+markdown(end.Outcome())+"\n\n"+markdown(end.Words()))
+	if err := workflow.ExecuteActivity(ownWork(ctx, "keep the result"), activities.CloseCanaryName, end).Get(ctx, nil); err != nil {
 		return r, err
 	}
+	r = end // whoever waits for the end finds it in the journal
 	if r.Passed() || r.Skipped {
 		return r, nil
 	}
@@ -88,23 +96,34 @@ func night(ctx workflow.Context, in CanaryInput, r plans.CanaryResult, setup pla
 		switch {
 		case err == nil:
 			return plans.EndCanary(r, s)
+		case temporal.IsCanceledError(err): // one that has made its VM ends with a status
+			return plans.SkipCanary(r, cancelledEarly)
 		case !temporal.IsWorkflowExecutionAlreadyStartedError(err):
-			r.Verdict, r.Why = plans.VerdictStuck, fmt.Sprintf("its walk was ended from outside, look for %s on %s and %s: %v", setup.Name, r.Host, r.To, err)
+			r.Verdict, r.Why = plans.VerdictStuck, fmt.Sprintf("its walk was ended from outside, look for %s on %s and %s: %v", setup.Name, r.Host, r.To, ofChild(err))
 			return r
 		case !workflow.Now(ctx).Before(until):
 			return plans.SkipCanary(r, "another canary or a self-test was under way all the time")
 		}
 		if err := workflow.Sleep(ctx, canaryAgain); err != nil {
-			return plans.SkipCanary(r, "it was cancelled before it began")
+			return plans.SkipCanary(r, cancelledEarly)
 		}
 	}
+}
+
+// ofChild is a child workflow's error without what Temporal calls the child.
+func ofChild(err error) error {
+	var child *temporal.ChildWorkflowExecutionError
+	if errors.As(err, &child) {
+		return child.Unwrap()
+	}
+	return err
 }
 
 // clearOld removes what earlier nights of the same canary have left. What stays
 // refuses this one.
 func (w *selfTestWalk) clearOld(ctx workflow.Context) {
 	w.say(ctx, "looks for what earlier nights have left")
-	w.remove(ctx, activities.SelfTestCleanIn{Named: plans.CanaryPrefix + w.in.Setup.Canary + "-"}, canaryOld)
+	w.old = w.remove(ctx, activities.SelfTestCleanIn{Named: plans.CanaryPrefix + w.in.Setup.Canary + "-"}, canaryOld)
 	w.status.Left = nil
 }
 
@@ -124,8 +143,11 @@ func (w *selfTestWalk) move(ctx workflow.Context, step string) error {
 		WorkflowID: canaryRunID(w.in.Setup.Canary), WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, WaitForCancellation: true,
 		ParentClosePolicy: closePolicy(run.Operation), StaticSummary: Summary(run), StaticDetails: Details(run), Memo: Memo(run),
 	}), CanaryRun, PlanRunInput{Run: run, SearchAttributes: w.in.SearchAttributes})
-	over := func() bool { return future.IsReady() || w.stop != "" }
+	over, late := func() bool { return future.IsReady() || w.stop != "" }, ""
 	if _, err := workflow.AwaitWithTimeout(ctx, scaled(canaryMoves, speed), over); err != nil || !future.IsReady() {
+		if err == nil && w.stop == "" {
+			late = fmt.Sprintf("not done in %s, and so told to stop: ", plans.Duration(canaryMoves))
+		}
 		stop()
 		calm, release := workflow.NewDisconnectedContext(ctx)
 		defer release()
@@ -135,12 +157,12 @@ func (w *selfTestWalk) move(ctx workflow.Context, step string) error {
 	}
 	var result plans.RunResult
 	if err := future.Get(ctx, &result); err != nil {
-		return err
+		return fmt.Errorf("its run was ended from outside: %w", ofChild(err))
 	}
 	entry := plans.SelfTestEntry{Step: step, At: to, Outcome: string(result.Verdict), Lasted: plans.Duration(float64(workflow.Now(ctx).Sub(began)) * speed)}
 	w.status.Entries = append(w.status.Entries, entry)
 	if result.Verdict != plans.VerdictDone {
-		return fmt.Errorf("%s (lifeboat journal report %s)", result.Summary, result.RunID)
+		return fmt.Errorf("%s%s (lifeboat journal report %s)", late, result.Summary, result.RunID)
 	}
 	return nil
 }

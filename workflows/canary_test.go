@@ -27,6 +27,7 @@ type canaryNight struct {
 	selfTestActs
 	open  func(*activities.CanaryOut)
 	kept  []plans.CanaryResult
+	keeps func() error
 	cuts  []string // which names each clean-up was for
 	runs  []plans.RunInput
 	moves func(ctx workflow.Context, run plans.RunInput) (plans.RunResult, error)
@@ -34,7 +35,7 @@ type canaryNight struct {
 
 func newCanaryNight(t *testing.T) *canaryNight {
 	t.Helper()
-	n := &canaryNight{env: testEnvironment(), open: func(*activities.CanaryOut) {}}
+	n := &canaryNight{env: testEnvironment(), open: func(*activities.CanaryOut) {}, keeps: func() error { return nil }}
 	n.moves = func(_ workflow.Context, run plans.RunInput) (plans.RunResult, error) {
 		return plans.RunResult{RunID: run.RunID, Verdict: plans.VerdictDone}, nil
 	}
@@ -56,6 +57,9 @@ func newCanaryNight(t *testing.T) *canaryNight {
 			return out, nil
 		},
 		activities.CloseCanaryName: func(_ context.Context, r plans.CanaryResult) error {
+			if err := n.keeps(); err != nil {
+				return err
+			}
 			n.kept = append(n.kept, r)
 			return nil
 		},
@@ -133,12 +137,23 @@ func TestWhateverBecomesOfACanaryIsKept(t *testing.T) {
 			n.moves = func(workflow.Context, plans.RunInput) (plans.RunResult, error) {
 				return plans.RunResult{}, errors.New("terminated")
 			}
-		}, outcome: "failed", why: "terminated", calls: "clean make enable mark-replica first-copy settled-1 clean"},
-		"something is left": {change: func(n *canaryNight) { n.left = 1 << 20 }, outcome: "left behind", why: "Left: the VM at B"},
+		}, outcome: "failed", why: "at the step fail-over: its run was ended from outside: terminated", calls: "clean make enable mark-replica first-copy settled-1 clean"},
+		"something is left": {change: func(n *canaryNight) {
+			n.moves = func(workflow.Context, plans.RunInput) (plans.RunResult, error) {
+				n.left = 1 << 20
+				return plans.RunResult{Verdict: plans.VerdictDone}, nil
+			}
+		}, outcome: "left behind", why: "Left: the VM at B"},
 		"something is busy": {change: func(n *canaryNight) {
 			n.open = func(o *activities.CanaryOut) { o.Result = plans.SkipCanary(o.Result, "plan/x is under way") }
 		}, outcome: "skipped", why: "plan/x is under way", fine: true},
 		"somebody cancels it": {change: func(n *canaryNight) { n.env.RegisterDelayedCallback(n.env.CancelWorkflow, 90*time.Second) }, outcome: "failed", why: "canceled", calls: "clean make enable clean"},
+		"somebody cancels it before it walks": {change: func(n *canaryNight) {
+			n.left = 2 // old ones take a while
+			n.env.RegisterDelayedCallback(n.env.CancelWorkflow, time.Second)
+		}, outcome: "skipped", why: "it was cancelled before it began", calls: "clean", fine: true},
+		"old ones cannot be removed": {change: func(n *canaryNight) { n.left = 1 << 20 }, outcome: "failed", why: "an earlier night has left cannot be removed: the VM at B", calls: "clean"},
+		"a host is dark": {change: func(n *canaryNight) { n.left, n.blocked = 1<<20, true }, outcome: "failed", why: "B does not answer", calls: "clean"},
 		"somebody ends its walk": {change: func(n *canaryNight) {
 			n.env.RegisterDelayedCallback(func() { _ = n.env.SignalWorkflowByID(SelfTestID, StandDownSignal, "dana") }, 90*time.Second)
 		}, outcome: "failed", why: "stopped: dana", calls: "clean make enable clean"},
@@ -149,6 +164,7 @@ func TestWhateverBecomesOfACanaryIsKept(t *testing.T) {
 			r, err := n.play(t)
 			require.Equal(t, c.outcome, r.Outcome(), r.Words())
 			require.Contains(t, r.Words(), c.why)
+			require.False(t, n.blocked && strings.Contains(r.Words(), "an earlier night"), "a host that is not seen is told once: %s", r.Words())
 			if c.calls != "" || c.fine {
 				require.Equal(t, c.calls, n.came())
 			}
@@ -182,6 +198,7 @@ func TestARunOfACanaryThatHangsIsStopped(t *testing.T) {
 	}
 	r, _ := n.play(t)
 	require.Equal(t, "failed", r.Outcome())
+	require.Contains(t, r.Words(), "not done in 1h, and so told to stop: Stopped")
 	require.Greater(t, told.Sub(began), canaryMoves)
 	require.True(t, strings.HasSuffix(n.came(), "settled-1 run over clean"), n.came())
 }
@@ -209,4 +226,31 @@ func TestACanaryWaitsForItsTurn(t *testing.T) {
 			require.Equal(t, c.outcome, n.kept[0].Outcome(), n.kept[0].Words())
 		})
 	}
+}
+
+// Whoever waits for the end of a night finds it in the journal then.
+func TestACanaryEndsWhenItIsKept(t *testing.T) {
+	n := newCanaryNight(t)
+	n.open = func(o *activities.CanaryOut) { o.Result = plans.SkipCanary(o.Result, "a run is under way") }
+	n.keeps = func() error {
+		if len(n.kept) == 0 {
+			return errors.New("the journal is busy")
+		}
+		return nil
+	}
+	asked := false
+	n.env.RegisterDelayedCallback(func() {
+		v, err := n.env.QueryWorkflow(StatusQuery)
+		require.NoError(t, err)
+		var r plans.CanaryResult
+		require.NoError(t, v.Get(&r))
+		require.True(t, r.Ended.IsZero(), "it was not kept yet")
+		n.kept, asked = []plans.CanaryResult{r}, true
+	}, time.Second/2)
+	n.env.ExecuteWorkflow(CanaryNight, CanaryInput{Canary: "n", Due: time.Unix(0, 0).UTC()})
+	require.NoError(t, n.env.GetWorkflowError())
+	require.True(t, asked)
+	var r plans.CanaryResult
+	require.NoError(t, n.env.GetWorkflowResult(&r))
+	require.False(t, r.Ended.IsZero())
 }

@@ -32,6 +32,7 @@ type selfTestWalk struct {
 	status   plans.SelfTestStatus
 	progress plans.SelfTestProgress
 	stop     string
+	old      []string // what earlier nights of a canary have left, and stays
 }
 
 // selfTest is the workflow SelfTest: it looks, walks, and whatever came of the walk
@@ -90,7 +91,10 @@ func (w *selfTestWalk) look(ctx workflow.Context) ([]string, error) {
 		return nil, err
 	}
 	w.status.Setup, w.status.Findings, w.status.Steps = out.Setup, out.Findings, len(out.Steps)
-	if plans.Blocked(out.Findings) {
+	if len(w.old) > 0 && !plans.Blocked(out.Findings) {
+		w.status.Findings = append(w.status.Findings, plans.CanaryLeft(w.in.Setup, w.old))
+	}
+	if plans.Blocked(w.status.Findings) {
 		w.status.Verdict = plans.VerdictRefused
 	}
 	return out.Steps, nil
@@ -152,7 +156,7 @@ func (w *selfTestWalk) step(ctx workflow.Context, step string) error {
 func (w *selfTestWalk) clean(ctx workflow.Context) {
 	w.say(ctx, "removes its VM from both hosts")
 	in := activities.SelfTestCleanIn{VM: w.progress.VM}
-	if w.in.Setup.Canary != "" {
+	if !w.in.Setup.Clean {
 		in.Named = w.in.Setup.Name
 	}
 	w.status.Left = w.remove(ctx, in, selfTestCleans)

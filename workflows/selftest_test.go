@@ -22,12 +22,13 @@ type selfTestActs struct {
 	left   int
 	calls  []string
 	vm     string // what the clean-up was told
+	named  string
 }
 
 func (s *selfTestActs) look(context.Context, activities.SelfTestLookIn) (activities.SelfTestLookOut, error) {
 	out := activities.SelfTestLookOut{Steps: s.steps}
 	if s.blocked {
-		out.Findings = []plans.Finding{{Severity: plans.Blocker, Code: "self-test-server"}}
+		out.Findings = []plans.Finding{{Severity: plans.Blocker, Code: "self-test-host", Text: "B does not answer"}}
 	}
 	return out, nil
 }
@@ -49,7 +50,7 @@ func (s *selfTestActs) step(_ context.Context, in activities.SelfTestStepIn) (ac
 }
 
 func (s *selfTestActs) clean(_ context.Context, in activities.SelfTestCleanIn) (activities.SelfTestCleanOut, error) {
-	s.vm = in.VM
+	s.vm, s.named = in.VM, in.Named
 	s.calls = append(s.calls, "clean")
 	if s.left--; s.left >= 0 {
 		return activities.SelfTestCleanOut{Left: []string{"the VM at B"}}, nil
@@ -90,7 +91,7 @@ func TestASelfTestCleansWhateverBecameOfIt(t *testing.T) {
 			if c.cancel {
 				env.RegisterDelayedCallback(env.CancelWorkflow, 90*time.Second)
 			}
-			env.ExecuteWorkflow(SelfTestRun, SelfTestInput{Run: "r", Setup: plans.SelfTestSetup{Clean: c.clean, Speed: 1}})
+			env.ExecuteWorkflow(SelfTestRun, SelfTestInput{Run: "r", Setup: plans.SelfTestSetup{Name: "own", Clean: c.clean, Speed: 1}})
 			var s plans.SelfTestStatus
 			if err := env.GetWorkflowResult(&s); err != nil {
 				t.Fatal(err)
@@ -103,6 +104,9 @@ func TestASelfTestCleansWhateverBecameOfIt(t *testing.T) {
 			}
 			if cleaned := c.verdict == plans.VerdictDone || c.verdict == plans.VerdictStopped; s.Cleaned != cleaned || (len(s.Left) > 0) != (c.verdict == plans.VerdictStuck) {
 				t.Errorf("cleaned %v, left %v", s.Cleaned, s.Left)
+			}
+			if want := map[bool]string{true: "", false: "own"}[c.clean]; len(acts.calls) > 0 && acts.named != want {
+				t.Errorf("it removes what is named %q, want %q: what bears the mark may be that of another engine", acts.named, want)
 			}
 			if len(acts.calls) > 1 && acts.vm != "made" {
 				t.Errorf("the clean-up was told of %q", acts.vm)

@@ -101,6 +101,7 @@ var kinds = map[string]error{
 	"LifeboatNameTaken":        ErrInvalid,
 	"LifeboatNotMarked":        ErrNotMarked,
 	"LifeboatNotAtRest":        ErrWrongState,
+	"LifeboatForeignDisk":      ErrNotMarked,
 }
 
 var categories = map[string]error{
@@ -147,6 +148,7 @@ var codeHints = map[string]string{
 	"LifeboatDiskNotFound":     "a disk is gone or has moved since it was looked at: nothing was changed",
 	"LifeboatGroupChanged":     "the group, its VM or its owner is not as it was when it was looked at: nothing was changed",
 	"LifeboatNameTaken":        "a VM of that name is there: self-test again, it takes another name",
+	"LifeboatForeignDisk":      "it has a disk that Lifeboat did not make: take that off the VM, then clean again",
 	"LifeboatEntryDiffers":     "use the trust group of the entry that is there, or remove the entry first",
 }
 

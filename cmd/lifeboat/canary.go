@@ -324,11 +324,7 @@ func runCanaryNow(t terminal, c *cli.Context) error {
 	}
 	if c.Bool("dry-run") {
 		if asJSON {
-			plan := selftestPlan{Setup: setup, Findings: findings}
-			for _, s := range setup.Walk() {
-				plan.Steps = append(plan.Steps, s.Name)
-			}
-			return errors.Join(t.json(plan), quietly(blockedExit(findings)))
+			return errors.Join(t.json(selftestPlanOf(setup, findings, setup.Walk())), quietly(blockedExit(findings)))
 		}
 		for _, s := range setup.Walk() {
 			words.say("  %-10s %s", setup.At(s.At).Host, s.Says)
@@ -337,6 +333,9 @@ func runCanaryNow(t terminal, c *cli.Context) error {
 		return quietly(blockedExit(findings))
 	}
 	if plans.Blocked(findings) {
+		if selftestUnderWay(c) {
+			return busySelftest()
+		}
 		return fail(exitRefused, "REFUSED  these hosts cannot take a canary now. Nothing was changed.")
 	}
 	if err := askTyped(words, c, "Type the canary's name ("+name+") to start: ", name, "the canary"); err != nil {
@@ -387,14 +386,19 @@ func watchCanary(ctx context.Context, t terminal, client *control.Client, id str
 		r, err := client.Canary(ctx, id)
 		if err == nil {
 			var s plans.SelfTestStatus
-			if s, err = client.SelfTest(ctx); errors.Is(err, control.ErrNoRun) || err == nil && s.Setup.Name != r.VM {
+			if s, err = client.SelfTest(ctx); errors.Is(err, control.ErrNoRun) || s.Setup.Name != r.VM {
 				s, err = plans.SelfTestStatus{}, nil // it has not begun, or another's
+			}
+			if errors.Is(err, control.ErrEndedOutside) {
+				err = nil // the canary itself says it
 			}
 			told = sayNight(t, s, told)
 		}
 		switch {
 		case ctx.Err() != nil:
 			return r, fail(exitAway, "you stopped watching; the canary goes on, and its VM is removed.\n  Look again: lifeboat canary show %s", shellWord(r.Canary))
+		case errors.Is(err, control.ErrEndedOutside):
+			return r, fail(exitStuck, "STUCK  the canary was ended from outside. Its walk goes on to remove %s: lifeboat selftest", orDash(r.VM))
 		case err != nil:
 			return r, fail(exitNoAccess, "the canary cannot be read: %v", err)
 		case !r.Ended.IsZero():

@@ -75,6 +75,14 @@ type selftestPlan struct {
 	Steps    []string            `json:"steps"`
 }
 
+func selftestPlanOf(setup plans.SelfTestSetup, findings []plans.Finding, steps []plans.SelfTestStep) selftestPlan {
+	p := selftestPlan{Setup: setup, Findings: append([]plans.Finding{}, findings...), Steps: []string{}}
+	for _, s := range steps {
+		p.Steps = append(p.Steps, s.Name)
+	}
+	return p
+}
+
 func beginSelftest(t terminal, c *cli.Context, setup plans.SelfTestSetup, findings []plans.Finding, asJSON bool) error {
 	words := t
 	if asJSON {
@@ -85,11 +93,7 @@ func beginSelftest(t terminal, c *cli.Context, setup plans.SelfTestSetup, findin
 		steps = nil
 	}
 	if c.Bool("dry-run") && asJSON {
-		plan := selftestPlan{Setup: setup, Findings: findings}
-		for _, s := range steps {
-			plan.Steps = append(plan.Steps, s.Name)
-		}
-		return errors.Join(t.json(plan), quietly(blockedExit(findings)))
+		return errors.Join(t.json(selftestPlanOf(setup, findings, steps)), quietly(blockedExit(findings)))
 	}
 	saySelftest(words, setup, len(steps))
 	for _, f := range findings {
@@ -188,6 +192,8 @@ func followSelftest(ctx context.Context, t terminal, client *control.Client) (pl
 		switch {
 		case ctx.Err() != nil:
 			return s, fail(exitAway, "you stopped watching; the self-test goes on, and removes its VM.\n  Look again: lifeboat selftest. End it: lifeboat selftest --stop")
+		case errors.Is(err, control.ErrEndedOutside):
+			return s, selftestEndedOutside(s)
 		case err != nil:
 			return s, fail(exitNoAccess, "the self-test cannot be read: %v", err)
 		}
@@ -203,6 +209,12 @@ func followSelftest(ctx context.Context, t terminal, client *control.Client) (pl
 		case <-tick.C:
 		}
 	}
+}
+
+// selftestEndedOutside is for one that could not clean up.
+func selftestEndedOutside(s plans.SelfTestStatus) error {
+	return fail(exitStuck, "STUCK  the %s was ended from outside, and has removed nothing.\n  Remove its VM: lifeboat selftest --hosts %s,%s --clean",
+		s.Setup.Kind(), shellWord(s.Setup.A.Host), shellWord(s.Setup.B.Host))
 }
 
 func outcomeWords(e plans.SelfTestEntry) string {
@@ -225,9 +237,13 @@ type selftestEnd struct {
 	Trace   plans.SelfTestTrace `json:"trace"`
 }
 
+func selftestEndOf(c *cli.Context, s plans.SelfTestStatus) selftestEnd {
+	return selftestEnd{Verdict: s.Verdict, Cleaned: s.Cleaned, Left: append([]string{}, s.Left...), Broken: s.Broken, Trace: plans.TraceOf(s, version, simulatedSelftest(c))}
+}
+
 // endSelftest writes the trace and says what was found.
 func endSelftest(t, words terminal, c *cli.Context, s plans.SelfTestStatus, asJSON bool) error {
-	end := selftestEnd{Verdict: s.Verdict, Cleaned: s.Cleaned, Left: s.Left, Broken: s.Broken, Trace: plans.TraceOf(s, version, simulatedSelftest(c))}
+	end := selftestEndOf(c, s)
 	if !s.Setup.Clean && len(s.Entries) > 0 {
 		if end.File = c.String("trace"); end.File == "" {
 			end.File = s.Setup.Name + ".json"
@@ -333,20 +349,28 @@ func showLastSelftest(t terminal, c *cli.Context, asJSON bool) error {
 	}
 	defer client.Close()
 	s, err := client.SelfTest(c.Context)
+	if err == nil && s.Setup.Canary != "" {
+		if s.Ended.IsZero() && !asJSON {
+			t.wrapped("", 0, fmt.Sprintf("The %s is under way at %s and %s since %s: %s", s.Setup.Kind(), plain(s.Setup.A.Host), plain(s.Setup.B.Host), moment(s.Started), plain(s.Doing)))
+			return nil
+		}
+		s, err = client.LastSelfTest(c.Context)
+	}
 	switch {
+	case errors.Is(err, control.ErrNoRun) && asJSON:
+		return t.json(nil)
 	case errors.Is(err, control.ErrNoRun):
 		t.say("There was no self-test. Begin one: lifeboat selftest --hosts A,B --dry-run")
 		return nil
+	case errors.Is(err, control.ErrEndedOutside):
+		return selftestEndedOutside(s)
 	case err != nil:
 		return fail(exitNoAccess, "the self-test cannot be read: %v", err)
-	case s.Setup.Canary != "" && !asJSON:
-		t.say("The last one was a canary: lifeboat canary show %s", shellWord(s.Setup.Canary))
-		return nil
 	case s.Ended.IsZero() && !asJSON:
 		t.wrapped("", 0, fmt.Sprintf("A self-test of %s and %s is under way since %s: %s", plain(s.Setup.A.Host), plain(s.Setup.B.Host), moment(s.Started), plain(s.Doing)))
 		return nil
 	}
-	end := selftestEnd{Verdict: s.Verdict, Cleaned: s.Cleaned, Left: s.Left, Broken: s.Broken, Trace: plans.TraceOf(s, version, simulatedSelftest(c))}
+	end := selftestEndOf(c, s)
 	if asJSON {
 		return errors.Join(t.json(end), quietly(exitOfSelftest(s)))
 	}

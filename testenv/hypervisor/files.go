@@ -260,7 +260,8 @@ func within(path, folder string) bool {
 }
 
 // taken refuses what takes a disk from a VM that has it open. A disk of a VM
-// that is off can be taken away: that VM has lost it, which is a violation.
+// that is off can be taken away: that VM has lost it, which is a violation unless
+// it was made empty.
 func (h *Host) taken(kind, path string, by Caller, how string) error {
 	for _, c := range h.copies {
 		for _, d := range c.disks {
@@ -274,7 +275,9 @@ func (h *Host) taken(kind, path string, by Caller, how string) error {
 			if !within(d.Path, path) && !within(d.Parent, path) {
 				continue
 			}
-			h.farm.violated(fmt.Sprintf("a disk taken from a VM: %s of %s (%s) on %s was %s by %s", d.Path, c.name, c.id, h.env.Name, how, by.By))
+			if !c.env.Empty || !strings.Contains(strings.ToLower(d.Path), strings.ToLower(c.name)) {
+				h.farm.violated(fmt.Sprintf("a disk taken from a VM: %s of %s (%s) on %s was %s by %s", d.Path, c.name, c.id, h.env.Name, how, by.By))
+			}
 			c.disks = slices.DeleteFunc(c.disks, func(o Disk) bool { return o.Path == d.Path })
 		}
 	}

@@ -73,10 +73,11 @@ func (c *Client) StartCanary(ctx context.Context, name, by, reason string) (stri
 	return id, err
 }
 
-// Canary is the picture of a canary that was begun by hand.
-func (c *Client) Canary(ctx context.Context, id string) (plans.CanaryResult, error) {
-	var r plans.CanaryResult
-	return r, c.query(ctx, id, "", &r)
+// Canary is the picture of a canary that was begun by hand; ErrEndedOutside where
+// somebody terminated it.
+func (c *Client) Canary(ctx context.Context, id string) (r plans.CanaryResult, err error) {
+	err = c.queryToEnd(ctx, id, &r, func() bool { return !r.Ended.IsZero() })
+	return r, err
 }
 
 // RealRun names a run that moves VMs and is under way; "" for none. Drills and

@@ -122,6 +122,27 @@ func (c *Client) query(ctx context.Context, id, run string, picture any) error {
 	return value.Get(picture)
 }
 
+// ErrEndedOutside says that a workflow was ended by whoever may end workflows: it
+// says nothing more of itself.
+var ErrEndedOutside = errors.New("it was ended from outside")
+
+// queryToEnd is query of a workflow that says itself when it has ended;
+// ErrEndedOutside where it has not, and is closed.
+func (c *Client) queryToEnd(ctx context.Context, id string, picture any, ended func() bool) error {
+	if err := c.query(ctx, id, "", picture); err != nil || ended() {
+		return err
+	}
+	is, err := c.temporal.DescribeWorkflowExecution(ctx, id, "")
+	if err != nil || is.GetWorkflowExecutionInfo().GetCloseTime() == nil {
+		return err
+	}
+	// It may have ended since it was asked.
+	if err := c.query(ctx, id, "", picture); err != nil || ended() {
+		return err
+	}
+	return ErrEndedOutside
+}
+
 // StatusOf answers with the picture of one run of a plan, by the run's summary.
 func (c *Client) StatusOf(ctx context.Context, r RunSummary) (plans.RunStatus, error) {
 	var s plans.RunStatus

@@ -25,7 +25,7 @@ function Get-LifeboatSelftest {
                 disks  = @(Get-VMHardDiskDrive -VM $machine -ErrorAction Stop | ForEach-Object { "$($_.Path)" })
                 points = @(Get-VMSnapshot -VM $machine -ErrorAction Stop | ForEach-Object { "$($_.SnapshotType)" })
             })
-        } elseif ("$($machine.Name)".StartsWith('lifeboat-selftest-') -and $mode -ne 'TestReplica') {
+        } elseif (("$($machine.Name)".StartsWith('lifeboat-selftest-') -or "$($machine.Name)".StartsWith('lifeboat-canary-')) -and $mode -ne 'TestReplica') {
             $strays = @($strays) + @("$($machine.Name)")
         }
     }
