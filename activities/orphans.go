@@ -64,7 +64,7 @@ func (a *Activities) orphans(ctx context.Context) (plans.OrphanPicture, map[stri
 		reading.Go(func() {
 			h := &look.Hosts[i]
 			if a.readOrphans(ctx, h); h.Read && !estate.Simulated {
-				h.Off = h.At.Sub(time.Now())
+				h.Off = time.Until(h.At)
 			}
 			<-free
 		})

@@ -713,6 +713,7 @@ func TestUndoTakesWhatWasCleanedLast(t *testing.T) {
 	agreed := Orphan{ID: q.ID, Kind: OrphanFiles, Host: "H", VM: id, Path: q.Path, Paths: []string{q.Original}}
 	f, verb, why := OrphanStep(p, agreed, true)
 	require.Empty(t, why)
+	require.Equal(t, VerbRestore, verb)
 	require.Equal(t, agreed.Path, f.Path)
 	back := host
 	back.Folders = []OrphanFolder{host.Folders[0], {Path: q.Original, GUID: id}}
