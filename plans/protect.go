@@ -54,8 +54,10 @@ func enableAtSource(i Intent, s, t Copy) Decision {
 // seedReplica takes a primary to where both sides replicate.
 func seedReplica(i Intent, s, t Copy) Decision {
 	switch {
+	case sendsElsewhere(i, s):
+		return elsewhere(s, t)
 	case Classify(t) == Missing:
-		return refuse(fmt.Sprintf("it replicates to %s, and %s has no copy", orWord(s.ReplicaServer, "another host"), t.Host), "a VM replicates to one host: lifeboat unprotect, then protect again; or mend the group's to:")
+		return refuse(fmt.Sprintf("it replicates to %s, and that has no copy", orWord(s.ReplicaServer, t.Host)), "lifeboat unprotect, then protect again: a new first copy is sent")
 	case familyOf(Classify(t)) != famReplica:
 		return unexpected(s, t)
 	}
@@ -75,6 +77,25 @@ func seedReplica(i Intent, s, t Copy) Decision {
 		}
 	}
 	return refuse(fmt.Sprintf("its replication at %s is %s", s.Host, s.State), "it is enabled, and in trouble: mend that first; if nobody paused it on purpose: Resume-VMReplication on "+s.Host)
+}
+
+// sendsElsewhere is true for a primary that replicates to another host than the
+// group names. A copy that stands at the group's host is then of an earlier time,
+// and goes on saying Replicating for a while.
+func sendsElsewhere(i Intent, s Copy) bool {
+	return familyOf(Classify(s)) == famPrimary && s.ReplicaServer != "" && i.ReplicaName != "" && !sameServer(s.ReplicaServer, i.ReplicaName)
+}
+
+// sameServer is true for two names of one server: one may lack its domain.
+func sameServer(a, b string) bool {
+	shortA, domainA, _ := strings.Cut(a, ".")
+	shortB, domainB, _ := strings.Cut(b, ".")
+	return strings.EqualFold(shortA, shortB) && (domainA == "" || domainB == "" || strings.EqualFold(domainA, domainB))
+}
+
+func elsewhere(s, t Copy) Decision {
+	return refuse(fmt.Sprintf("it replicates from %s to %s, not to %s", s.Host, s.ReplicaServer, t.Host),
+		fmt.Sprintf("mend the group's to:, or replica_name: of %s; else end that replication by hand (Remove-VMReplication on %s and on %s) and protect again", t.Host, s.Host, s.ReplicaServer))
 }
 
 // firstStop is where a first copy goes first.

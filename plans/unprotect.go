@@ -39,6 +39,8 @@ func notOurs(i Intent, s, t Copy) (Decision, bool) {
 		return refuse(fmt.Sprintf("there is no copy of this VM at %s: the one at %s may be the only one", s.Host, t.Host), "nothing is removed; mend the group's from: and to:"), true
 	case familyOf(source) != famPrimary && familyOf(source) != famLoose:
 		return refuse(fmt.Sprintf("the copy at %s is no primary (%s, %s): this VM belongs to %s now", s.Host, s.Mode, s.State, t.Host), "go home first (lifeboat failback), or mend the group's from: and to:"), true
+	case sendsElsewhere(i, s):
+		return elsewhere(s, t), true
 	case source == PPrepared || source == PPreparedOn:
 		return refuse("a planned failover of it is half done", "finish it, or lifeboat cancel"), true
 	case t.TestVM != "":
