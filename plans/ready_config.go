@@ -4,7 +4,7 @@ import "time"
 
 // ReadyConfigOf is what the configuration says of hosts and VMs beside a run.
 func ReadyConfigOf(cfg *Config) ReadyConfig {
-	k := ReadyConfig{Thumbprints: map[string]string{}, Storages: map[string]string{}, Excluded: map[string][]string{}, Extends: map[string]Extension{}, Notes: map[string]string{}}
+	k := ReadyConfig{Thumbprints: map[string]string{}, Storages: map[string]string{}, Excluded: map[string][]string{}, Extends: map[string]Extension{}, Notes: map[string]string{}, Auths: map[string]string{}}
 	for _, s := range cfg.Sites {
 		if s.Engine {
 			k.EngineSite = s.Name
@@ -21,6 +21,7 @@ func ReadyConfigOf(cfg *Config) ReadyConfig {
 		}
 		for _, vm := range g.VMs {
 			k.Excluded[vm.ID] = vm.ExcludedDisks
+			_, k.Auths[vm.ID] = g.listener()
 			if vm.Note != "" {
 				k.Notes[vm.ID] = vm.Note
 			}

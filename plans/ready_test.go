@@ -31,12 +31,12 @@ func healthy() ReadyLook {
 	}
 	l := ReadyLook{
 		Run: in, Views: hosts, Pairs: pairs, Read: map[string]time.Time{"NG-HV01": noon, "NG-HV02": noon}, Now: noon,
-		Known: ReadyConfig{Thumbprints: map[string]string{}, Excluded: map[string][]string{"sql": {`tempdb.vhdx`}}, EngineSite: "warehouse"},
+		Known: ReadyConfig{Thumbprints: map[string]string{}, Excluded: map[string][]string{"sql": {`tempdb.vhdx`}}, EngineSite: "warehouse", Auths: map[string]string{"dc": "Certificate"}},
 		Drill: &Drill{Run: "northgate-20260101-100000", Ended: noon.AddDate(0, 0, -41), Passed: true},
 	}
 	for i := range l.Views {
 		h := &l.Views[i]
-		h.At, h.Versions, h.AllowedFrom = noon, []string{"8.0", "9.0"}, []string{"*.hvr.northgate.example"}
+		h.At, h.Versions, h.AllowedFrom, h.ReplicaAuth = noon, []string{"8.0", "9.0"}, []string{"*.hvr.northgate.example"}, "CertificateAndKerberos"
 		l.Known.Thumbprints[h.Name] = "AB" + h.Name
 		l.Stores = append(l.Stores, StoreView{
 			Host: h.Name, Clock: noon, Certificates: map[string]time.Time{"ab" + strings.ToLower(h.Name): noon.AddDate(1, 0, 0)},
@@ -92,12 +92,26 @@ var spoils = []spoilt{
 	{"volume-full", ReadyNo, func(l *ReadyLook) { l.Stores[1].Volumes[1].Free = 180 << 30 }},
 	{"volume-short", ReadyYes, func(l *ReadyLook) { l.Stores[1].Volumes[1].Free = 600 << 30 }},
 	{"volume-full", ReadyNo, func(l *ReadyLook) { l.Known.Storages = map[string]string{"NG-HV02": `C:\Replica`} }},
+	{"volume-not-told", ReadyYes, func(l *ReadyLook) { l.Stores[1].Volumes = l.Stores[1].Volumes[:1] }},
+	{"volume-not-told", ReadyYes, func(l *ReadyLook) { l.Stores[1].Storages = nil }},
+	{"volume-not-told", ReadyYes, func(l *ReadyLook) { l.Stores[1].Storages = []string{`\\nas\replicas`} }},
+	{"volume-full", ReadyNo, func(l *ReadyLook) { // the mount point of a volume of its own
+		l.Stores[1].Volumes = append(l.Stores[1].Volumes, VolumeView{Name: `D:\Replica\`, Size: 100 << 30, Free: 1 << 30})
+	}},
+	{"memory-not-told", ReadyYes, func(l *ReadyLook) { l.Views[1].MemoryBytes = 0 }},
 	{"memory-short", ReadyNo, func(l *ReadyLook) { l.Views[1].MemoryUsed = 40 << 30 }},
 	{"nothing-to-do", ReadyNo, func(l *ReadyLook) { l.Run.Steps = nil }},
 	{"no-replica-server", ReadyNo, func(l *ReadyLook) { l.Views[0].ReplicaServer = false }},
 	{"no-replica-server", ReadyNo, func(l *ReadyLook) { l.Views[1].ReplicaServer = false }},
 	{"not-authorized", ReadyNo, func(l *ReadyLook) { l.Views[0].AllowedFrom = []string{"*.other.example"} }},
 	{"not-authorized", ReadyNo, func(l *ReadyLook) { l.Views[1].AllowedFrom = nil }},
+	{"not-authorized", ReadyNo, func(l *ReadyLook) { l.Views[1].AllowedFrom = []string{"*.northgate.example"} }}, // a label above
+	{"not-authorized", ReadyNo, func(l *ReadyLook) {
+		l.Views[1].AllowedFrom, l.Run.Steps[0].VMs[0].ReverseTo = []string{"other.hvr.northgate.example"}, "ng-hv01"
+	}},
+	{"replica-server-auth", ReadyNo, func(l *ReadyLook) { l.Views[1].ReplicaAuth = "Kerberos" }},
+	{"replica-server-auth", ReadyNo, func(l *ReadyLook) { l.Views[0].ReplicaAuth = "Kerberos" }},
+	{"replicates-elsewhere", ReadyNo, func(l *ReadyLook) { l.Pairs[0].Source.ReplicaServer = "third.hvr.northgate.example" }},
 	{"engine-in-plan", ReadyNo, func(l *ReadyLook) { l.Machine = "ng-web01.northgate.example" }},
 	{"engine-at-source", ReadyYes, func(l *ReadyLook) { l.Known.EngineSite = "hq" }},
 	{"no-drill", ReadyYes, func(l *ReadyLook) { l.Drill = nil }},
@@ -129,6 +143,10 @@ var spoils = []spoilt{
 	}},
 	{"no-copy", ReadyNo, func(l *ReadyLook) { l.Pairs[0].Target.LastReplication = time.Time{} }},
 	{"rpo-missed", ReadyNo, func(l *ReadyLook) { l.Pairs[2].Target.LastReplication = noon.Add(-34 * time.Minute) }},
+	{"rpo-missed", ReadyNo, func(l *ReadyLook) { // nobody said how much may be lost: not any amount
+		l.Run.Objectives.RPO, l.Pairs[2].Target.LastReplication = 0, noon.Add(-34*time.Minute)
+	}},
+	{"clock-set-back", ReadyNo, func(l *ReadyLook) { l.Pairs[0].Target.LastReplication = noon.Add(20 * time.Minute) }},
 	{"replication-critical", ReadyNo, func(l *ReadyLook) { l.Pairs[0].Target.Health = "Critical" }},
 	{"replication-warning", ReadyYes, func(l *ReadyLook) { l.Pairs[0].Source.Health = "Warning" }},
 	{"read-failed", ReadyNo, func(l *ReadyLook) { l.Pairs[0].Source.Problems = []string{"Get-VMReplication: x"} }},
@@ -321,4 +339,26 @@ func BenchmarkReadyGrows(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(took[1])/float64(took[0]), "times-for-8x")
+}
+
+// Of a server's name without a domain the first label is compared, and a wildcard
+// stands for that label alone.
+func TestAnEntryFitsAServersName(t *testing.T) {
+	for _, c := range []struct {
+		entry, name string
+		fits        bool
+	}{
+		{"*", "hv1.a.example", true},
+		{"*.a.example", "HV1.a.example", true},
+		{"*.example", "hv1.a.example", false},
+		{"hv1.a.example", "hv1.a.example", true},
+		{"hv1", "hv1.a.example", false},
+		{"hv1.a.example", "hv1", true},
+		{"hv2.a.example", "hv1", false},
+		{"*.a.example", "hv1", true},
+	} {
+		if admits([]string{c.entry}, c.name) != c.fits {
+			t.Errorf("%s lets %s in: want %t", c.entry, c.name, c.fits)
+		}
+	}
 }

@@ -51,6 +51,8 @@ type ReadyConfig struct {
 	// VM.
 	Excluded map[string][]string
 	Extends  map[string]Extension
+	// Auths are the ways of authentication of VMs' groups: Kerberos or Certificate.
+	Auths map[string]string
 	// EngineSite is where the engine is said to stand.
 	EngineSite string
 	// Notes are what people wrote about VMs.
