@@ -120,6 +120,11 @@ var spoils = []spoilt{
 	{"switch-missing", ReadyNo, func(l *ReadyLook) { l.Run.Steps[0].VMs[0].NICs = []WantedNIC{{Switch: "LAN"}} }},
 	{"network-unmapped", ReadyNo, func(l *ReadyLook) { l.Run.Steps[0].VMs[0].NICs = []WantedNIC{{}} }},
 	{"adapter-missing", ReadyNo, func(l *ReadyLook) { l.Run.Steps[0].VMs[0].NICs = []WantedNIC{{Adapter: "other", Switch: "LAN"}} }},
+	{"adapter-missing", ReadyNo, func(l *ReadyLook) { // Hyper-V calls every new adapter alike
+		l.Run.Steps[0].VMs[0].NICs = []WantedNIC{{Adapter: "Network Adapter", Switch: "LAN"}}
+		l.Views[1].Switches = []SwitchView{{Name: "LAN"}}
+		l.Pairs[0].Target.Adapters = []Adapter{{Name: "Network Adapter"}, {Name: "network adapter"}}
+	}},
 	{"vm-missing", ReadyNo, func(l *ReadyLook) { l.Pairs[0].Source = Copy{Host: "NG-HV01", Reached: true} }},
 	{"replica-missing", ReadyNo, func(l *ReadyLook) { l.Pairs[0].Target = Copy{Host: "NG-HV02", Reached: true} }},
 	{"vm-not-replicating", ReadyNo, func(l *ReadyLook) { l.Pairs[0].Source.Mode = "None" }},
