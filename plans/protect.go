@@ -116,8 +116,8 @@ func beginFirstCopy(i Intent, s, t Copy) Decision {
 	if Classify(t) != RWaits {
 		return unexpected(s, t)
 	}
-	later := !i.Seed.At.IsZero()
-	if later && !s.InitialStart.IsZero() {
+	later := i.Seed.At.After(s.At) // no host takes a moment that is past: after a downtime it begins now
+	if !i.Seed.At.IsZero() && !s.InitialStart.IsZero() {
 		if due := s.InitialStart.Sub(s.At); due > -startsWithin {
 			if !i.released(PhaseSync) {
 				return finished("enabled; the first copy begins " + clockUTC(s.InitialStart) + ": NOT PROTECTED YET")
@@ -126,7 +126,6 @@ func beginFirstCopy(i Intent, s, t Copy) Decision {
 			d.Progress, d.Due = &SyncProgress{Percent: -1, Begins: s.InitialStart}, Duration(max(0, due))
 			return d
 		}
-		later = false
 	}
 	d := act(PhaseSync, VerbStartInitial, Source, s, Source, "send the first copy from "+s.Host+" to "+t.Host)
 	switch {
