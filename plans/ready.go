@@ -239,23 +239,36 @@ func (r *ready) untold(name string, v HostView) {
 	}
 }
 
-// certificate is the days that a host's replication certificate has left.
-func (r *ready) certificate(host string) *int {
-	thumbprint := r.look.Known.Thumbprints[host]
+// certificate is the days that a host's replication certificates have left: the one
+// of the configuration, and the one that its replica server uses.
+func (r *ready) certificate(host string) (days *int) {
+	named, used := r.look.Known.Thumbprints[host]
 	s, ok := r.store(host)
-	if thumbprint == "" || !ok || slices.ContainsFunc(s.Problems, func(p string) bool { return strings.HasPrefix(p, "Get-ChildItem:") }) {
+	if !used || !ok || slices.ContainsFunc(s.Problems, func(p string) bool { return strings.HasPrefix(p, "Get-ChildItem:") }) {
 		return nil
 	}
-	ends := certificateEnd(s.Certificates, thumbprint)
-	f := missingCertificate(thumbprint)
-	if !ends.IsZero() {
-		f = endOfCertificate("its replication certificate", ends, s.Clock)
+	all := []string{named}
+	if v := r.view(host); strings.Contains(v.ReplicaAuth, "Certificate") && bare(v.ReplicaThumbprint) != bare(named) {
+		all = append(all, v.ReplicaThumbprint)
 	}
-	if f != nil {
-		f.Host = host
-		r.add(*f)
+	for i, thumbprint := range all {
+		if thumbprint == "" {
+			continue
+		}
+		ends := certificateEnd(s.Certificates, thumbprint)
+		f := missingCertificate(thumbprint)
+		if !ends.IsZero() {
+			f = endOfCertificate([]string{"its replication certificate", "its replica server's certificate"}[i], ends, s.Clock)
+		}
+		if f != nil {
+			f.Host = host
+			r.add(*f)
+		}
+		if left := daysLeft(ends, s.Clock); days == nil || left != nil && *left < *days {
+			days = left
+		}
 	}
-	return daysLeft(ends, s.Clock)
+	return days
 }
 
 func cutThumbprint(t string) string {
@@ -439,9 +452,24 @@ func (r *ready) people() {
 	case r.look.Now.Sub(d.Ended) > drillOld:
 		f.Code, f.Text = "drill-old", fmt.Sprintf("the last test failover passed %d days ago", int(r.look.Now.Sub(d.Ended)/(24*time.Hour)))
 	default:
+		r.untried()
 		return
 	}
 	r.add(f)
+}
+
+// untried are the VMs of which no run of the last half year shows that they start
+// there: the last drill may have left them out.
+func (r *ready) untried() {
+	if r.look.Drill.proofs == nil {
+		return
+	}
+	for _, vm := range r.in.VMs() {
+		if at := r.look.Drill.proofs[vm.ID].At; r.look.Now.Sub(at) > drillOld {
+			r.add(Finding{Severity: Warning, Code: "not-drilled", VM: vm.Label, Text: "no test failover of the last half year has shown that it comes up, the last one neither",
+				Means: "nobody knows that it starts there", Remedy: "lifeboat failover " + r.in.Plan + " --test; lifeboat drill coverage names all"})
+		}
+	}
 }
 
 // verdict sums up.

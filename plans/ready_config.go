@@ -50,15 +50,16 @@ func AwayFromHome(pairs []Pair) bool {
 }
 
 // LastDrills are the newest test failovers that ended, by plan. reports are the
-// newest first.
+// newest first. A drill may have left VMs out: what is proved of each is kept too.
 func LastDrills(reports []Report) map[string]*Drill {
-	out := map[string]*Drill{}
+	out, proofs := map[string]*Drill{}, map[string]Proof{}
 	for _, r := range reports {
+		proved(&r, proofs)
 		if r.Input.Operation != TestFailover || r.Status.Ended.IsZero() || r.Status.Verdict == VerdictRefused || out[r.Input.Plan] != nil {
 			continue // one that was not begun proves nothing, either way
 		}
 		passed := r.Status.Verdict == VerdictDone && len(NotMet(r.Judgements)) == 0
-		out[r.Input.Plan] = &Drill{Run: r.Status.RunID, Ended: r.Status.Ended, Passed: passed, RTO: r.RTO}
+		out[r.Input.Plan] = &Drill{Run: r.Status.RunID, Ended: r.Status.Ended, Passed: passed, RTO: r.RTO, proofs: proofs}
 	}
 	return out
 }

@@ -88,6 +88,10 @@ var spoils = []spoilt{
 	{"certificate-ends", ReadyYes, func(l *ReadyLook) { l.Stores[0].Certificates["abng-hv01"] = noon.AddDate(0, 0, 20) }},
 	{"certificate-ends", ReadyNo, func(l *ReadyLook) { l.Stores[1].Certificates["abng-hv02"] = noon.AddDate(0, 0, 6) }},
 	{"certificate-expired", ReadyNo, func(l *ReadyLook) { l.Stores[1].Certificates["abng-hv02"] = noon.Add(-time.Hour) }},
+	{"certificate-expired", ReadyNo, func(l *ReadyLook) { // a change that stopped half way
+		l.Views[0].ReplicaThumbprint, l.Stores[0].Certificates["old"] = "OLD", noon.Add(-time.Hour)
+	}},
+	{"certificate-missing", ReadyNo, func(l *ReadyLook) { l.Views[0].ReplicaThumbprint = "GONE" }},
 	{"certificate-missing", ReadyNo, func(l *ReadyLook) { l.Stores[0].Certificates = nil }},
 	{"volume-full", ReadyNo, func(l *ReadyLook) { l.Stores[1].Volumes[1].Free = 180 << 30 }},
 	{"volume-short", ReadyYes, func(l *ReadyLook) { l.Stores[1].Volumes[1].Free = 600 << 30 }},
@@ -115,6 +119,7 @@ var spoils = []spoilt{
 	{"engine-in-plan", ReadyNo, func(l *ReadyLook) { l.Machine = "ng-web01.northgate.example" }},
 	{"engine-at-source", ReadyYes, func(l *ReadyLook) { l.Known.EngineSite = "hq" }},
 	{"no-drill", ReadyYes, func(l *ReadyLook) { l.Drill = nil }},
+	{"not-drilled", ReadyYes, func(l *ReadyLook) { l.Drill.proofs = map[string]Proof{} }},
 	{"drill-failed", ReadyYes, func(l *ReadyLook) { l.Drill.Passed = false }},
 	{"drill-old", ReadyYes, func(l *ReadyLook) { l.Drill.Ended = noon.AddDate(-1, 0, 0) }},
 	{"switch-missing", ReadyNo, func(l *ReadyLook) { l.Run.Steps[0].VMs[0].NICs = []WantedNIC{{Switch: "LAN"}} }},

@@ -99,6 +99,8 @@ type Drill struct {
 	Ended  time.Time `json:"ended"`
 	Passed bool      `json:"passed"`
 	RTO    Duration  `json:"rto"`
+	// proofs are when VMs came up last, by id; nil is not told.
+	proofs map[string]Proof
 }
 
 // ReadyReport is the answer about one plan, or, with Plan "", about the VMs that no

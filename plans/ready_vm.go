@@ -257,6 +257,9 @@ func (r *ready) both(vm RunVM, p Pair) {
 			continue
 		}
 		said = words[0]
+		if familyOf(Classify(c)) == famLoose && Classify(p.Target) == Unprotected {
+			words[2] = "lifeboat protect, with its name and --seed existing: the copy at " + p.Target.Host + " is overwritten where it differs"
+		}
 		r.add(Finding{Severity: Blocker, Code: words[0], VM: vm.Label, Host: c.Host, Text: words[1], Means: "what is written since its last copy would be lost", Remedy: words[2]})
 	}
 	if familyOf(Classify(p.Source)) == famReplica && familyOf(Classify(p.Target)) == famReplica {
