@@ -39,6 +39,9 @@ func enableAtSource(i Intent, s, t Copy) Decision {
 		return act(PhaseEnable, VerbEnable, Source, s, Source, "replicate from "+s.Host+" to "+t.Host)
 	case class == Unprotected && i.Seed.How != SeedExisting:
 		return refuse("a VM with this GUID stands at "+t.Host+" and does not replicate: nobody said what it holds", "--seed existing compares with it and overwrites what differs; or remove it there")
+	case class == Unprotected && i.RanThere:
+		return refuse(fmt.Sprintf("the copy at %s may be the newer one: this engine failed the VM over to %s last, and never back", t.Host, t.Host),
+			"compare both; if the one at "+s.Host+" is good, remove the other by hand, then --seed network")
 	case class == Unprotected && !isRunning(s.Power):
 		return refuse(fmt.Sprintf("the VM at %s is %s: that it is newer than the copy at %s cannot be told", s.Host, s.Power, t.Host), "start it if it is the good one, then retry")
 	case class == Unprotected:
