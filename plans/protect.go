@@ -189,7 +189,7 @@ func extendFurther(i Intent, s, t Copy) Decision {
 	if i.ExtendTo == "" || !i.released(PhaseExtend) {
 		return finished(protected)
 	}
-	if t.Extended != "" && t.ExtendedTo != "" && !strings.EqualFold(t.ExtendedTo, i.ExtendTo) {
+	if extendsElsewhere(i, t) {
 		return refuse(fmt.Sprintf("%s replicates on to %s already, and the group says %s", t.Host, t.ExtendedTo, i.ExtendTo), "a copy is sent on to one host: end that one first, or mend extends:")
 	}
 	switch t.Extended {
@@ -205,6 +205,12 @@ func extendFurther(i Intent, s, t Copy) Decision {
 		return finished(protected + ", and on to " + i.ExtendTo)
 	}
 	return refuse(fmt.Sprintf("the third copy's replication at %s is %s", t.Host, t.Extended), "it is enabled, and in trouble: Get-VMReplication -ReplicationRelationshipType Extended on "+t.Host)
+}
+
+// extendsElsewhere is true for a replica that is sent on to another host than the
+// group names.
+func extendsElsewhere(i Intent, t Copy) bool {
+	return t.Extended != "" && t.ExtendedTo != "" && !sameServer(t.ExtendedTo, i.ExtendTo)
 }
 
 func enableThird(i Intent, s, t Copy) Decision {

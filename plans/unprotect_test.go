@@ -27,3 +27,16 @@ func TestAVMThatReplicatesElsewhereIsNeitherProtectedNorEnded(t *testing.T) {
 		}
 	}
 }
+
+// A third copy that the group does not name is nobody's to end.
+func TestAThirdCopyThatTheGroupDoesNotNameStays(t *testing.T) {
+	source := Copy{Host: "A", Reached: true, Exists: true, VM: "1", Mode: "Primary", State: "Replicating", Power: "Running", ReplicaServer: "b.example"}
+	target := Copy{Host: "B", Reached: true, Exists: true, VM: "1", Mode: "Replica", State: "Replicating", Power: "Off", Extended: "Replicating", ExtendedTo: "x.example"}
+	for named, ends := range map[string]bool{"": false, "c.example": false, "x.example": true, "X": true} {
+		third := Copy{Host: "C", Reached: true}
+		i := Intent{Operation: Unprotect, UpTo: PhaseRemove, ReplicaName: "b.example", ExtendTo: named, Third: &third}
+		if d := Next(i, source, target); (d.Kind == Act && d.Verb == VerbRemoveExtended) != ends || !ends && d.Kind != Refuse {
+			t.Errorf("the group names %q: %s %s: %s", named, d.Kind, d.Verb, d.Why)
+		}
+	}
+}
