@@ -251,6 +251,11 @@ func (r *ready) certificate(host string) (days *int) {
 	if v := r.view(host); strings.Contains(v.ReplicaAuth, "Certificate") && bare(v.ReplicaThumbprint) != bare(named) {
 		all = append(all, v.ReplicaThumbprint)
 	}
+	if strings.Join(all, "") == "" {
+		f := unnamedCertificate()
+		f.Host, f.Remedy = host, "write certificate_thumbprint for it: lifeboat cert status shows what it has"
+		r.add(f)
+	}
 	for i, thumbprint := range all {
 		if thumbprint == "" {
 			continue

@@ -91,6 +91,7 @@ var spoils = []spoilt{
 	{"certificate-expired", ReadyNo, func(l *ReadyLook) { // a change that stopped half way
 		l.Views[0].ReplicaThumbprint, l.Stores[0].Certificates["old"] = "OLD", noon.Add(-time.Hour)
 	}},
+	{"certificate-unnamed", ReadyYes, func(l *ReadyLook) { l.Known.Thumbprints["NG-HV01"] = "" }},
 	{"certificate-missing", ReadyNo, func(l *ReadyLook) { l.Views[0].ReplicaThumbprint = "GONE" }},
 	{"certificate-missing", ReadyNo, func(l *ReadyLook) { l.Stores[0].Certificates = nil }},
 	{"volume-full", ReadyNo, func(l *ReadyLook) { l.Stores[1].Volumes[1].Free = 180 << 30 }},
