@@ -178,6 +178,27 @@ var spoils = []spoilt{
 	}},
 }
 
+// One VM of a plan lives at its target already: that its way back is in trouble is
+// said, and does not make the plan not ready.
+func TestTroubleOfAVMThatLivesAtTheTarget(t *testing.T) {
+	for code, spoil := range map[string]func(s, r *Copy){
+		"":                   func(*Copy, *Copy) {},
+		"replication-paused": func(_, r *Copy) { r.State = "Suspended" },
+		"replication-error":  func(s, _ *Copy) { s.State = "Error" },
+		"resynchronization":  func(s, _ *Copy) { s.State = "WaitingForStartResynchronize" },
+	} {
+		l := healthy()
+		s, r := &l.Pairs[0].Target, &l.Pairs[0].Source
+		s.Mode, s.Power, r.Mode, r.Power = "Primary", "Running", "Replica", "Off"
+		spoil(s, r)
+		got := Ready(l)
+		found := slices.DeleteFunc(got.Findings, func(f Finding) bool { return f.Severity == Info })
+		if got.Verdict != ReadyYes || len(found) != min(1, len(code)) || code != "" && (found[0].Code != code || found[0].Severity != Warning) {
+			t.Errorf("%q: %s, %+v", code, got.Verdict, found)
+		}
+	}
+}
+
 // Each single trouble is found under its code, says what it means, and turns
 // the verdict.
 func TestEachTroubleTurnsTheVerdict(t *testing.T) {

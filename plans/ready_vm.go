@@ -251,12 +251,18 @@ func (r *ready) both(vm RunVM, p Pair) {
 			Means: "nothing arrives at " + vm.TargetHost + ": what is written since its last copy there would be lost", Remedy: "mend the group's to:, or replica_name: of " + vm.TargetHost + "; else protect it anew"})
 	}
 	said := ""
+	away := familyOf(Classify(p.Source)) == famReplica && familyOf(Classify(p.Target)) == famPrimary
 	for _, c := range []Copy{p.Source, p.Target} {
 		words, ok := trouble[Classify(c)]
-		if !ok || c.Host == p.Target.Host && familyOf(Classify(c)) != famReplica || words[0] == said {
+		if !ok || c.Host == p.Target.Host && !away && familyOf(Classify(c)) != famReplica || words[0] == said {
 			continue
 		}
 		said = words[0]
+		if away { // it lives at the target already: only losing that would cost data
+			r.add(Finding{Severity: Warning, Code: words[0], VM: vm.Label, Host: c.Host, Text: words[1],
+				Means: fmt.Sprintf("it runs at %s: nothing of it is lost with %s, and what was written since would be lost with %s", vm.TargetHost, vm.SourceHost, vm.TargetHost), Remedy: words[2]})
+			continue
+		}
 		if familyOf(Classify(c)) == famLoose && Classify(p.Target) == Unprotected {
 			words[2] = "lifeboat protect, with its name and --seed existing: the copy at " + p.Target.Host + " is overwritten where it differs"
 		}
