@@ -146,7 +146,15 @@ func (a *Activities) recall(in *AdvanceIn, seen sight) error {
 		n, _, err := a.asked(in.VM.ID, in.VM.TargetHost, plans.VerbNoAutoStart)
 		i.AutoStart = n.AutoStart
 		return err
-	case plans.Commit, plans.Reprotect, plans.Fence, plans.Protect, plans.Unprotect:
+	case plans.Protect:
+		there, moved, err := a.asked(in.VM.ID, in.VM.TargetHost, plans.VerbStartFailover)
+		if err != nil {
+			return err
+		}
+		back, home, err := a.asked(in.VM.ID, in.VM.SourceHost, plans.VerbStartFailover)
+		i.RanThere = moved && !(home && back.At.After(there.At))
+		return err
+	case plans.Commit, plans.Reprotect, plans.Fence, plans.Unprotect:
 	}
 	return nil
 }

@@ -88,6 +88,7 @@ func lookAt(ctx context.Context, hosts func(string) (*hyperv.Host, error), h pla
 		view.Error, view.Barred = whyUnreached(err), barred(err)
 		return view, nil
 	}
+	view.Skew = time.Until(facts.UTC) // now: the next answer may take long
 	answer, err := host.Copies(ctx, nil)
 	if err != nil {
 		view.Error, view.Barred = whyUnreached(err), barred(err)
@@ -131,8 +132,7 @@ func barred(err error) string {
 
 func describe(v plans.HostView, f hyperv.HostFacts) plans.HostView {
 	v.Reached, v.CanAct, v.At, v.OS, v.MemoryBytes, v.Versions = true, true, f.UTC, f.OS, f.Memory, f.Supported
-	v.Skew = time.Until(f.UTC)
-	v.ReplicaServer, v.ReplicaAuth = f.Replica.Enabled, f.Replica.Auth
+	v.ReplicaServer, v.ReplicaAuth, v.ReplicaThumbprint = f.Replica.Enabled, f.Replica.Auth, f.Replica.Thumbprint
 	if f.Replica.AnyServer {
 		v.AllowedFrom = []string{"*"}
 	}

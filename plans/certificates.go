@@ -153,8 +153,9 @@ func (r *CertificateReport) replication(l CertificateLook) {
 	}
 	server, named := bare(l.Server), bare(l.Named)
 	if l.Needed && named == "" && server == "" {
-		r.add(Finding{Severity: Warning, Code: "certificate-unnamed", Host: l.Host, Text: "its replication uses certificates, and the configuration names none for it",
-			Means: "whether reverse replication would find one is not known", Remedy: "write certificate_thumbprint for it: " + strings.Join(thumbprints(l.Store), ", ")})
+		f := unnamedCertificate()
+		f.Host, f.Remedy = l.Host, "write certificate_thumbprint for it: "+strings.Join(thumbprints(l.Store), ", ")
+		r.add(f)
 	}
 	all := append(thumbprints(users), server, named)
 	for i, thumbprint := range all {
@@ -225,6 +226,12 @@ func rollBy(left time.Duration) string {
 		return "set a day for the change in the next two weeks, in the order below"
 	}
 	return "order the new one now and set a day for the change, in the order below"
+}
+
+// unnamedCertificate is for a host of which nobody says which certificate it uses.
+func unnamedCertificate() Finding {
+	return Finding{Severity: Warning, Code: "certificate-unnamed", Text: "its replication uses certificates, and the configuration names none for it",
+		Means: "when it ends, and whether reverse replication would find one, is not known"}
 }
 
 // missingCertificate is one that is used or named and not in the host's store.

@@ -20,6 +20,10 @@ func (d *discoverer) networks() {
 			c, _ := from.copyOf(vm.ID)
 			t, _ := to.copyOf(vm.ID)
 			for _, a := range c.Adapters {
+				if len(slices.DeleteFunc(slices.Clone(c.Adapters), func(o Adapter) bool { return !strings.EqualFold(o.Name, a.Name) })) > 1 {
+					d.note("%s has more than one adapter %q: left out, since no act could tell which; give each a name of its own on both hosts (Rename-VMNetworkAdapter), and write it in nics:", vm.Name, a.Name)
+					continue
+				}
 				d.nic(g, vm, c, a, adapterNamed(t, a.Name))
 			}
 			if len(c.Adapters) == 0 {

@@ -57,6 +57,28 @@ func TestDiscoverWritesAnyName(t *testing.T) {
 	}
 }
 
+// Two adapters with the name that Hyper-V gives every new one cannot be told apart
+// on the day: init says so, and a file that names one twice is refused.
+func TestDiscoverLeavesOutAdaptersOfOneName(t *testing.T) {
+	hosts := foundPair("DB")
+	c := &hosts[0].CopiesFound[0]
+	c.Adapters = append(c.Adapters, Adapter{Name: "Net", Switch: "LAN"}, Adapter{Name: "own", Switch: "LAN"})
+	d, err := Discover(hosts, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if nics := decoded(t, d).Groups[0].VMs[0].NICs; len(nics) != 1 || nics[0].Adapter != "own" || !strings.Contains(strings.Join(d.Notes, "\n"), "more than one adapter") {
+		t.Errorf("%+v\n%s", nics, strings.Join(d.Notes, "\n"))
+	}
+	one := "- {network: LAN, adapter: own}"
+	for _, two := range []string{one + "\n          - {network: LAN, adapter: OWN}", "- {network: LAN}\n          - {network: LAN}"} {
+		text := strings.Replace(string(d.Text), one, two, 1)
+		if _, err := Decode([]File{{Name: "lifeboat.yaml", Data: []byte(text)}}); err == nil || !strings.Contains(err.Error(), "nics[1].adapter") {
+			t.Errorf("taken: %v", err)
+		}
+	}
+}
+
 // What a self-test or a canary has just made is nobody's VM.
 func TestDiscoverLeavesOutThrowAways(t *testing.T) {
 	hosts := foundPair("DB")

@@ -466,6 +466,11 @@ func TestADrillThatWasNotBegunIsNoProof(t *testing.T) {
 	if d := LastDrills([]Report{skipped, good})["all"]; d == nil || !d.Passed || d.Run != in.RunID {
 		t.Errorf("the last drill is %+v", d)
 	}
+	for _, vm := range in.VMs() {
+		if LastDrills([]Report{skipped, good})["all"].proofs[vm.ID].At.IsZero() {
+			t.Errorf("that %s came up is not known", vm.Label)
+		}
+	}
 	good.Judgements[0].Result = CriterionNotMet
 	if d := LastDrills([]Report{skipped, good})["all"]; d.Passed {
 		t.Error("a drill that missed a criterion passed")

@@ -57,9 +57,11 @@ type HostView struct {
 	// Residents are VMs that run there and do not replicate to or from it.
 	Residents   []ResidentVM `json:"residents,omitempty"`
 	ReplicaAuth string       `json:"replica_auth,omitempty"` // Kerberos, Certificate, CertificateAndKerberos
-	AllowedFrom []string     `json:"allowed_from,omitempty"` // authorization entries; "*" = any server
-	CanAct      bool         `json:"can_act"`
-	Versions    []string     `json:"versions,omitempty"` // supported configuration versions
+	// ReplicaThumbprint is of the replica server's certificate.
+	ReplicaThumbprint string   `json:"replica_thumbprint,omitempty"`
+	AllowedFrom       []string `json:"allowed_from,omitempty"` // authorization entries; "*" = any server
+	CanAct            bool     `json:"can_act"`
+	Versions          []string `json:"versions,omitempty"` // supported configuration versions
 }
 
 // SwitchView is a virtual switch of a host.

@@ -135,8 +135,8 @@ func startAtTarget(ready func([]Adapter, []WantedNIC) bool, intent Intent, t Cop
 // each wanted network no act would ever make it ready.
 func network(phase Phase, ready func([]Adapter, []WantedNIC) bool, intent Intent, t Copy, good Side) (Decision, bool) {
 	if nic, missing := adapterMissing(t.Adapters, intent.NICs); missing {
-		return refuse(fmt.Sprintf("the copy at %s has no adapter %q (it has %d): it would start without a network", t.Host, nic.Adapter, len(t.Adapters)),
-			"name the adapter in the VM's nics: Get-VMNetworkAdapter on "+t.Host+" shows them; or add one there with Add-VMNetworkAdapter"), true
+		why, remedy := noAdapter(t, nic)
+		return refuse(why+": it would start without a network", remedy), true
 	}
 	if ready(t.Adapters, intent.NICs) {
 		return Decision{}, false

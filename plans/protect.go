@@ -39,6 +39,9 @@ func enableAtSource(i Intent, s, t Copy) Decision {
 		return act(PhaseEnable, VerbEnable, Source, s, Source, "replicate from "+s.Host+" to "+t.Host)
 	case class == Unprotected && i.Seed.How != SeedExisting:
 		return refuse("a VM with this GUID stands at "+t.Host+" and does not replicate: nobody said what it holds", "--seed existing compares with it and overwrites what differs; or remove it there")
+	case class == Unprotected && i.RanThere:
+		return refuse(fmt.Sprintf("the copy at %s may be the newer one: this engine failed the VM over to %s last, and never back", t.Host, t.Host),
+			"compare both; if the one at "+s.Host+" is good, remove the other by hand, then --seed network")
 	case class == Unprotected && !isRunning(s.Power):
 		return refuse(fmt.Sprintf("the VM at %s is %s: that it is newer than the copy at %s cannot be told", s.Host, s.Power, t.Host), "start it if it is the good one, then retry")
 	case class == Unprotected:
@@ -54,8 +57,10 @@ func enableAtSource(i Intent, s, t Copy) Decision {
 // seedReplica takes a primary to where both sides replicate.
 func seedReplica(i Intent, s, t Copy) Decision {
 	switch {
+	case sendsElsewhere(i, s):
+		return elsewhere(s, t)
 	case Classify(t) == Missing:
-		return refuse(fmt.Sprintf("it replicates to %s, and %s has no copy", orWord(s.ReplicaServer, "another host"), t.Host), "a VM replicates to one host: lifeboat unprotect, then protect again; or mend the group's to:")
+		return refuse(fmt.Sprintf("it replicates to %s, and that has no copy", orWord(s.ReplicaServer, t.Host)), "lifeboat unprotect, then protect again: a new first copy is sent")
 	case familyOf(Classify(t)) != famReplica:
 		return unexpected(s, t)
 	}
@@ -77,6 +82,25 @@ func seedReplica(i Intent, s, t Copy) Decision {
 	return refuse(fmt.Sprintf("its replication at %s is %s", s.Host, s.State), "it is enabled, and in trouble: mend that first; if nobody paused it on purpose: Resume-VMReplication on "+s.Host)
 }
 
+// sendsElsewhere is true for a primary that replicates to another host than the
+// group names. A copy that stands at the group's host is then of an earlier time,
+// and goes on saying Replicating for a while.
+func sendsElsewhere(i Intent, s Copy) bool {
+	return familyOf(Classify(s)) == famPrimary && s.ReplicaServer != "" && i.ReplicaName != "" && !sameServer(s.ReplicaServer, i.ReplicaName)
+}
+
+// sameServer is true for two names of one server: one may lack its domain.
+func sameServer(a, b string) bool {
+	shortA, domainA, _ := strings.Cut(a, ".")
+	shortB, domainB, _ := strings.Cut(b, ".")
+	return strings.EqualFold(shortA, shortB) && (domainA == "" || domainB == "" || strings.EqualFold(domainA, domainB))
+}
+
+func elsewhere(s, t Copy) Decision {
+	return refuse(fmt.Sprintf("it replicates from %s to %s, not to %s", s.Host, s.ReplicaServer, t.Host),
+		fmt.Sprintf("mend the group's to:, or replica_name: of %s; else end that replication by hand (Remove-VMReplication on %s and on %s) and protect again", t.Host, s.Host, s.ReplicaServer))
+}
+
 // firstStop is where a first copy goes first.
 func firstStop(i Intent, t Copy) string {
 	if i.Seed.How == SeedMedia && i.Seed.Export != "" {
@@ -95,8 +119,8 @@ func beginFirstCopy(i Intent, s, t Copy) Decision {
 	if Classify(t) != RWaits {
 		return unexpected(s, t)
 	}
-	later := !i.Seed.At.IsZero()
-	if later && !s.InitialStart.IsZero() {
+	later := i.Seed.At.After(s.At) // no host takes a moment that is past: after a downtime it begins now
+	if !i.Seed.At.IsZero() && !s.InitialStart.IsZero() {
 		if due := s.InitialStart.Sub(s.At); due > -startsWithin {
 			if !i.released(PhaseSync) {
 				return finished("enabled; the first copy begins " + clockUTC(s.InitialStart) + ": NOT PROTECTED YET")
@@ -105,7 +129,6 @@ func beginFirstCopy(i Intent, s, t Copy) Decision {
 			d.Progress, d.Due = &SyncProgress{Percent: -1, Begins: s.InitialStart}, Duration(max(0, due))
 			return d
 		}
-		later = false
 	}
 	d := act(PhaseSync, VerbStartInitial, Source, s, Source, "send the first copy from "+s.Host+" to "+t.Host)
 	switch {
@@ -166,7 +189,7 @@ func extendFurther(i Intent, s, t Copy) Decision {
 	if i.ExtendTo == "" || !i.released(PhaseExtend) {
 		return finished(protected)
 	}
-	if t.Extended != "" && t.ExtendedTo != "" && !strings.EqualFold(t.ExtendedTo, i.ExtendTo) {
+	if extendsElsewhere(i, t) {
 		return refuse(fmt.Sprintf("%s replicates on to %s already, and the group says %s", t.Host, t.ExtendedTo, i.ExtendTo), "a copy is sent on to one host: end that one first, or mend extends:")
 	}
 	switch t.Extended {
@@ -182,6 +205,12 @@ func extendFurther(i Intent, s, t Copy) Decision {
 		return finished(protected + ", and on to " + i.ExtendTo)
 	}
 	return refuse(fmt.Sprintf("the third copy's replication at %s is %s", t.Host, t.Extended), "it is enabled, and in trouble: Get-VMReplication -ReplicationRelationshipType Extended on "+t.Host)
+}
+
+// extendsElsewhere is true for a replica that is sent on to another host than the
+// group names.
+func extendsElsewhere(i Intent, t Copy) bool {
+	return t.Extended != "" && t.ExtendedTo != "" && !sameServer(t.ExtendedTo, i.ExtendTo)
 }
 
 func enableThird(i Intent, s, t Copy) Decision {

@@ -117,3 +117,29 @@ func TestAReplicaServerThatIsOffIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// A moment that passed while the engine was down is no reason to hold: no host
+// would take it any more, so the first copy begins now.
+func TestAMomentThatHasPassedIsNow(t *testing.T) {
+	at := time.Date(2026, 3, 1, 20, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		clock, set, asked time.Time
+		phase             Phase
+		kind              DecisionKind
+	}{
+		"to come":                         {at.Add(-time.Hour), time.Time{}, at, PhaseEnable, Act},
+		"passed before it was set":        {at.Add(time.Hour), time.Time{}, at, PhaseSync, Act},
+		"set and to come":                 {at.Add(-time.Hour), at, at, PhaseExtend, Wait},
+		"set, and the host slept":         {at.Add(time.Hour), at, at, PhaseSync, Act},
+		"slept, and asked for tomorrow":   {at.Add(time.Hour), at, at.AddDate(0, 0, 1), PhaseEnable, Act},
+		"nobody spoke of a moment":        {at, time.Time{}, time.Time{}, PhaseSync, Act},
+		"set by hand, and wanted at once": {at.Add(-time.Hour), at, time.Time{}, PhaseSync, Act},
+	} {
+		s := Copy{Host: "A", Reached: true, Exists: true, At: c.clock, VM: "1", Mode: "Primary", State: "ReadyForInitialReplication", Power: "Running", InitialStart: c.set}
+		r := Copy{Host: "B", Reached: true, Exists: true, At: c.clock, VM: "1", Mode: "Replica", State: "WaitingForInitialReplication", Power: "Off"}
+		d := Next(Intent{Operation: Protect, UpTo: PhaseExtend, Seed: SeedPlan{How: SeedNetwork, At: c.asked}}, s, r)
+		if d.Kind != c.kind || d.Phase != c.phase {
+			t.Errorf("%s: %s in %s: %s", name, d.Kind, d.Phase, d.Why)
+		}
+	}
+}

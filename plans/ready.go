@@ -239,23 +239,41 @@ func (r *ready) untold(name string, v HostView) {
 	}
 }
 
-// certificate is the days that a host's replication certificate has left.
-func (r *ready) certificate(host string) *int {
-	thumbprint := r.look.Known.Thumbprints[host]
+// certificate is the days that a host's replication certificates have left: the one
+// of the configuration, and the one that its replica server uses.
+func (r *ready) certificate(host string) (days *int) {
+	named, used := r.look.Known.Thumbprints[host]
 	s, ok := r.store(host)
-	if thumbprint == "" || !ok || slices.ContainsFunc(s.Problems, func(p string) bool { return strings.HasPrefix(p, "Get-ChildItem:") }) {
+	if !used || !ok || slices.ContainsFunc(s.Problems, func(p string) bool { return strings.HasPrefix(p, "Get-ChildItem:") }) {
 		return nil
 	}
-	ends := certificateEnd(s.Certificates, thumbprint)
-	f := missingCertificate(thumbprint)
-	if !ends.IsZero() {
-		f = endOfCertificate("its replication certificate", ends, s.Clock)
+	all := []string{named}
+	if v := r.view(host); strings.Contains(v.ReplicaAuth, "Certificate") && bare(v.ReplicaThumbprint) != bare(named) {
+		all = append(all, v.ReplicaThumbprint)
 	}
-	if f != nil {
-		f.Host = host
-		r.add(*f)
+	if strings.Join(all, "") == "" {
+		f := unnamedCertificate()
+		f.Host, f.Remedy = host, "write certificate_thumbprint for it: lifeboat cert status shows what it has"
+		r.add(f)
 	}
-	return daysLeft(ends, s.Clock)
+	for i, thumbprint := range all {
+		if thumbprint == "" {
+			continue
+		}
+		ends := certificateEnd(s.Certificates, thumbprint)
+		f := missingCertificate(thumbprint)
+		if !ends.IsZero() {
+			f = endOfCertificate([]string{"its replication certificate", "its replica server's certificate"}[i], ends, s.Clock)
+		}
+		if f != nil {
+			f.Host = host
+			r.add(*f)
+		}
+		if left := daysLeft(ends, s.Clock); days == nil || left != nil && *left < *days {
+			days = left
+		}
+	}
+	return days
 }
 
 func cutThumbprint(t string) string {
@@ -273,6 +291,7 @@ func (r *ready) volume(host string) *VolumeView {
 	}
 	found := ReplicaVolume(s, r.look.Known.Storages[host])
 	if found == nil {
+		r.volumeNotTold(s)
 		return nil
 	}
 	f := Finding{Severity: Blocker, Code: "volume-full", Host: host, Text: fmt.Sprintf("the volume of its replicas (%s) is %d %% full: %s left", found.Name, share(*found), gib(found.Free)),
@@ -286,6 +305,26 @@ func (r *ready) volume(host string) *VolumeView {
 		r.add(f)
 	}
 	return found
+}
+
+// volumeNotTold says that the room for replicas is not known, unless a read that
+// failed says so already. No volume of a host's own holds a share.
+func (r *ready) volumeNotTold(s StoreView) {
+	if slices.ContainsFunc(s.Problems, func(p string) bool {
+		return strings.HasPrefix(p, "Get-CimInstance:") || strings.HasPrefix(p, "Get-VMReplicationServer:")
+	}) {
+		return
+	}
+	f := Finding{Severity: Warning, Code: "volume-not-told", Host: s.Host, Text: "NOT CHECKED whether there is room for its replicas: it names no folder for them",
+		Means: "replication stops on a full volume, and VMs that start there pause", Remedy: "write replica_storage: of this host into the configuration"}
+	if at := slices.Concat([]string{r.look.Known.Storages[s.Host]}, s.Storages); strings.Join(at, "") != "" {
+		at = slices.DeleteFunc(at, func(folder string) bool { return folder == "" })
+		f.Text = "NOT CHECKED whether there is room for its replicas: no volume of it holds " + at[0]
+		if strings.HasPrefix(at[0], `\\`) {
+			f.Severity = Info
+		}
+	}
+	r.add(f)
 }
 
 // ReplicaVolume is the fullest volume of a host that holds replicas, in the folder
@@ -307,6 +346,7 @@ func ReplicaVolume(s StoreView, configured string) *VolumeView {
 // holds is the volume with the longest name that a path begins with.
 func holds(all []VolumeView, at string) *VolumeView {
 	var found *VolumeView
+	at = strings.TrimSuffix(at, `\`) + `\` // it may be the mount point itself
 	for i, v := range all {
 		if len(at) >= len(v.Name) && strings.EqualFold(at[:len(v.Name)], v.Name) && (found == nil || len(v.Name) > len(found.Name)) {
 			found = &all[i]
@@ -327,7 +367,11 @@ func (r *ready) room() {
 	hosts, needs := demand(r.in, r.base.pairs)
 	for _, host := range hosts {
 		need := needs[host]
-		if free, known := freeAt(r.in, host, r.look.Views); known && need > free {
+		switch free, known := freeAt(r.in, host, r.look.Views); {
+		case !known && r.view(host).Reached:
+			r.add(Finding{Severity: Warning, Code: "memory-not-told", Host: host, Text: "NOT CHECKED whether its memory is enough: the host does not tell how much it has",
+				Means: "the last VMs may not start", Remedy: "Get-VMHost on it, and mend what it says"})
+		case known && need > free:
 			r.add(Finding{Severity: Blocker, Code: "memory-short", Host: host, Text: fmt.Sprintf("the plan needs %s of memory, the host has %s", gib(need), gib(free)),
 				Means: "the last VMs would not start", Remedy: "shut low-priority VMs down there, or give VMs of the plan policy: if_capacity"})
 		}
@@ -346,15 +390,18 @@ func (r *ready) trust() {
 			{vm.TargetHost, vm.ReverseTo, "a broken replication could not be set up again"},
 			{vm.SourceHost, vm.TargetName, "there is no way home: after the failover the VMs would stay unprotected"},
 		} {
-			h := r.view(way.at)
-			if said[way.at+way.from] || !h.Reached {
+			h, auth := r.view(way.at), r.look.Known.Auths[vm.ID]
+			if said[way.at+way.from+auth] || !h.Reached {
 				continue
 			}
-			said[way.at+way.from] = true
+			said[way.at+way.from+auth] = true
 			f := Finding{Severity: Blocker, Host: way.at, Means: way.means}
 			switch {
 			case !h.ReplicaServer:
 				f.Code, f.Text, f.Remedy = "no-replica-server", "it does not accept replication", "Set-VMReplicationServer -ReplicationEnabled $true on it"
+			case auth != "" && h.ReplicaAuth != "" && !strings.Contains(h.ReplicaAuth, auth):
+				f.Code, f.Text = "replica-server-auth", "its replica server takes "+h.ReplicaAuth+", and "+vm.Label+" is replicated with "+auth
+				f.Remedy = "lifeboat protect with --turn-on-replica-server opens that way beside the other; or mend the group's authentication:"
 			case !admits(h.AllowedFrom, way.from):
 				f.Code, f.Text = "not-authorized", "it accepts no replication from "+way.from
 				f.Remedy = "New-VMReplicationAuthorizationEntry on it for that host"
@@ -366,18 +413,18 @@ func (r *ready) trust() {
 	}
 }
 
-// admits is true when an authorization entry fits a server's name. A name
-// without a domain cannot be compared with entries that have one.
+// admits is true when an authorization entry fits a server's name. Of a name
+// without a domain only the first label can be compared.
 //
 // Microsoft: New-VMReplicationAuthorizationEntry -AllowedPrimaryServer: a name,
-// or *.domain.
+// or *.domain; the wildcard stands for the first label.
 func admits(entries []string, name string) bool {
-	for _, e := range entries {
-		if ok, err := path.Match(strings.ToLower(e), strings.ToLower(name)); err == nil && ok {
-			return true
-		}
-	}
-	return len(entries) > 0 && !strings.Contains(name, ".")
+	short, domain, _ := strings.Cut(strings.ToLower(name), ".")
+	return slices.ContainsFunc(entries, func(e string) bool {
+		first, rest, _ := strings.Cut(strings.ToLower(e), ".")
+		fits, err := path.Match(first, short)
+		return err == nil && fits && (e == "*" || domain == "" || rest == domain)
+	})
 }
 
 // engineHealth is the code of what is wrong with the engine itself.
@@ -410,9 +457,24 @@ func (r *ready) people() {
 	case r.look.Now.Sub(d.Ended) > drillOld:
 		f.Code, f.Text = "drill-old", fmt.Sprintf("the last test failover passed %d days ago", int(r.look.Now.Sub(d.Ended)/(24*time.Hour)))
 	default:
+		r.untried()
 		return
 	}
 	r.add(f)
+}
+
+// untried are the VMs of which no run of the last half year shows that they start
+// there: the last drill may have left them out.
+func (r *ready) untried() {
+	if r.look.Drill.proofs == nil {
+		return
+	}
+	for _, vm := range r.in.VMs() {
+		if at := r.look.Drill.proofs[vm.ID].At; r.look.Now.Sub(at) > drillOld {
+			r.add(Finding{Severity: Warning, Code: "not-drilled", VM: vm.Label, Text: "no test failover of the last half year has shown that it comes up, the last one neither",
+				Means: "nobody knows that it starts there", Remedy: "lifeboat failover " + r.in.Plan + " --test; lifeboat drill coverage names all"})
+		}
+	}
 }
 
 // verdict sums up.

@@ -4,7 +4,7 @@ import "time"
 
 // ReadyConfigOf is what the configuration says of hosts and VMs beside a run.
 func ReadyConfigOf(cfg *Config) ReadyConfig {
-	k := ReadyConfig{Thumbprints: map[string]string{}, Storages: map[string]string{}, Excluded: map[string][]string{}, Extends: map[string]Extension{}, Notes: map[string]string{}}
+	k := ReadyConfig{Thumbprints: map[string]string{}, Storages: map[string]string{}, Excluded: map[string][]string{}, Extends: map[string]Extension{}, Notes: map[string]string{}, Auths: map[string]string{}}
 	for _, s := range cfg.Sites {
 		if s.Engine {
 			k.EngineSite = s.Name
@@ -21,6 +21,7 @@ func ReadyConfigOf(cfg *Config) ReadyConfig {
 		}
 		for _, vm := range g.VMs {
 			k.Excluded[vm.ID] = vm.ExcludedDisks
+			_, k.Auths[vm.ID] = g.listener()
 			if vm.Note != "" {
 				k.Notes[vm.ID] = vm.Note
 			}
@@ -49,15 +50,16 @@ func AwayFromHome(pairs []Pair) bool {
 }
 
 // LastDrills are the newest test failovers that ended, by plan. reports are the
-// newest first.
+// newest first. A drill may have left VMs out: what is proved of each is kept too.
 func LastDrills(reports []Report) map[string]*Drill {
-	out := map[string]*Drill{}
+	out, proofs := map[string]*Drill{}, map[string]Proof{}
 	for _, r := range reports {
+		proved(&r, proofs)
 		if r.Input.Operation != TestFailover || r.Status.Ended.IsZero() || r.Status.Verdict == VerdictRefused || out[r.Input.Plan] != nil {
 			continue // one that was not begun proves nothing, either way
 		}
 		passed := r.Status.Verdict == VerdictDone && len(Misses(r)) == 0
-		d := &Drill{Run: r.Status.RunID, Ended: r.Status.Ended, Passed: passed}
+		d := &Drill{Run: r.Status.RunID, Ended: r.Status.Ended, Passed: passed, proofs: proofs}
 		if r.AllUp() {
 			d.RTO = r.RTO
 		}

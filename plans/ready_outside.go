@@ -53,7 +53,8 @@ func OutsideOf(cfg *Config, speed float64) Outside {
 		for _, vm := range g.VMs {
 			o.grouped[vm.ID] = true
 			if !planned[vm.ID] {
-				step.VMs = append(step.VMs, RunVM{ID: vm.ID, Name: vm.Name, Label: vm.Name, SourceHost: g.From, TargetHost: g.To, RPO: g.RPO})
+				step.VMs = append(step.VMs, RunVM{ID: vm.ID, Name: vm.Name, Label: vm.Name, SourceHost: g.From, TargetHost: g.To, RPO: g.RPO,
+					ReverseTo: cfg.host(g.From).replicaName(), TargetName: cfg.host(g.To).replicaName()})
 			}
 		}
 	}
@@ -126,7 +127,7 @@ func (r *ready) outside(vm RunVM) {
 	p := r.pair(vm.ID)
 	if AwayFromHome([]Pair{p}) {
 		p.Source, p.Target = p.Target, p.Source
-		vm.SourceHost, vm.TargetHost = vm.TargetHost, vm.SourceHost
+		vm.SourceHost, vm.TargetHost, vm.ReverseTo, vm.TargetName = vm.TargetHost, vm.SourceHost, vm.TargetName, vm.ReverseTo
 	}
 	line := r.line(vm, p)
 	r.count(line)

@@ -31,12 +31,12 @@ func healthy() ReadyLook {
 	}
 	l := ReadyLook{
 		Run: in, Views: hosts, Pairs: pairs, Read: map[string]time.Time{"NG-HV01": noon, "NG-HV02": noon}, Now: noon,
-		Known: ReadyConfig{Thumbprints: map[string]string{}, Excluded: map[string][]string{"sql": {`tempdb.vhdx`}}, EngineSite: "warehouse"},
+		Known: ReadyConfig{Thumbprints: map[string]string{}, Excluded: map[string][]string{"sql": {`tempdb.vhdx`}}, EngineSite: "warehouse", Auths: map[string]string{"dc": "Certificate"}},
 		Drill: &Drill{Run: "northgate-20260101-100000", Ended: noon.AddDate(0, 0, -41), Passed: true},
 	}
 	for i := range l.Views {
 		h := &l.Views[i]
-		h.At, h.Versions, h.AllowedFrom = noon, []string{"8.0", "9.0"}, []string{"*.hvr.northgate.example"}
+		h.At, h.Versions, h.AllowedFrom, h.ReplicaAuth = noon, []string{"8.0", "9.0"}, []string{"*.hvr.northgate.example"}, "CertificateAndKerberos"
 		l.Known.Thumbprints[h.Name] = "AB" + h.Name
 		l.Stores = append(l.Stores, StoreView{
 			Host: h.Name, Clock: noon, Certificates: map[string]time.Time{"ab" + strings.ToLower(h.Name): noon.AddDate(1, 0, 0)},
@@ -88,24 +88,49 @@ var spoils = []spoilt{
 	{"certificate-ends", ReadyYes, func(l *ReadyLook) { l.Stores[0].Certificates["abng-hv01"] = noon.AddDate(0, 0, 20) }},
 	{"certificate-ends", ReadyNo, func(l *ReadyLook) { l.Stores[1].Certificates["abng-hv02"] = noon.AddDate(0, 0, 6) }},
 	{"certificate-expired", ReadyNo, func(l *ReadyLook) { l.Stores[1].Certificates["abng-hv02"] = noon.Add(-time.Hour) }},
+	{"certificate-expired", ReadyNo, func(l *ReadyLook) { // a change that stopped half way
+		l.Views[0].ReplicaThumbprint, l.Stores[0].Certificates["old"] = "OLD", noon.Add(-time.Hour)
+	}},
+	{"certificate-unnamed", ReadyYes, func(l *ReadyLook) { l.Known.Thumbprints["NG-HV01"] = "" }},
+	{"certificate-missing", ReadyNo, func(l *ReadyLook) { l.Views[0].ReplicaThumbprint = "GONE" }},
 	{"certificate-missing", ReadyNo, func(l *ReadyLook) { l.Stores[0].Certificates = nil }},
 	{"volume-full", ReadyNo, func(l *ReadyLook) { l.Stores[1].Volumes[1].Free = 180 << 30 }},
 	{"volume-short", ReadyYes, func(l *ReadyLook) { l.Stores[1].Volumes[1].Free = 600 << 30 }},
 	{"volume-full", ReadyNo, func(l *ReadyLook) { l.Known.Storages = map[string]string{"NG-HV02": `C:\Replica`} }},
+	{"volume-not-told", ReadyYes, func(l *ReadyLook) { l.Stores[1].Volumes = l.Stores[1].Volumes[:1] }},
+	{"volume-not-told", ReadyYes, func(l *ReadyLook) { l.Stores[1].Storages = nil }},
+	{"volume-not-told", ReadyYes, func(l *ReadyLook) { l.Stores[1].Storages = []string{`\\nas\replicas`} }},
+	{"volume-full", ReadyNo, func(l *ReadyLook) { // the mount point of a volume of its own
+		l.Stores[1].Volumes = append(l.Stores[1].Volumes, VolumeView{Name: `D:\Replica\`, Size: 100 << 30, Free: 1 << 30})
+	}},
+	{"memory-not-told", ReadyYes, func(l *ReadyLook) { l.Views[1].MemoryBytes = 0 }},
 	{"memory-short", ReadyNo, func(l *ReadyLook) { l.Views[1].MemoryUsed = 40 << 30 }},
 	{"nothing-to-do", ReadyNo, func(l *ReadyLook) { l.Run.Steps = nil }},
 	{"no-replica-server", ReadyNo, func(l *ReadyLook) { l.Views[0].ReplicaServer = false }},
 	{"no-replica-server", ReadyNo, func(l *ReadyLook) { l.Views[1].ReplicaServer = false }},
 	{"not-authorized", ReadyNo, func(l *ReadyLook) { l.Views[0].AllowedFrom = []string{"*.other.example"} }},
 	{"not-authorized", ReadyNo, func(l *ReadyLook) { l.Views[1].AllowedFrom = nil }},
+	{"not-authorized", ReadyNo, func(l *ReadyLook) { l.Views[1].AllowedFrom = []string{"*.northgate.example"} }}, // a label above
+	{"not-authorized", ReadyNo, func(l *ReadyLook) {
+		l.Views[1].AllowedFrom, l.Run.Steps[0].VMs[0].ReverseTo = []string{"other.hvr.northgate.example"}, "ng-hv01"
+	}},
+	{"replica-server-auth", ReadyNo, func(l *ReadyLook) { l.Views[1].ReplicaAuth = "Kerberos" }},
+	{"replica-server-auth", ReadyNo, func(l *ReadyLook) { l.Views[0].ReplicaAuth = "Kerberos" }},
+	{"replicates-elsewhere", ReadyNo, func(l *ReadyLook) { l.Pairs[0].Source.ReplicaServer = "third.hvr.northgate.example" }},
 	{"engine-in-plan", ReadyNo, func(l *ReadyLook) { l.Machine = "ng-web01.northgate.example" }},
 	{"engine-at-source", ReadyYes, func(l *ReadyLook) { l.Known.EngineSite = "hq" }},
 	{"no-drill", ReadyYes, func(l *ReadyLook) { l.Drill = nil }},
+	{"not-drilled", ReadyYes, func(l *ReadyLook) { l.Drill.proofs = map[string]Proof{} }},
 	{"drill-failed", ReadyYes, func(l *ReadyLook) { l.Drill.Passed = false }},
 	{"drill-old", ReadyYes, func(l *ReadyLook) { l.Drill.Ended = noon.AddDate(-1, 0, 0) }},
 	{"switch-missing", ReadyNo, func(l *ReadyLook) { l.Run.Steps[0].VMs[0].NICs = []WantedNIC{{Switch: "LAN"}} }},
 	{"network-unmapped", ReadyNo, func(l *ReadyLook) { l.Run.Steps[0].VMs[0].NICs = []WantedNIC{{}} }},
 	{"adapter-missing", ReadyNo, func(l *ReadyLook) { l.Run.Steps[0].VMs[0].NICs = []WantedNIC{{Adapter: "other", Switch: "LAN"}} }},
+	{"adapter-missing", ReadyNo, func(l *ReadyLook) { // Hyper-V calls every new adapter alike
+		l.Run.Steps[0].VMs[0].NICs = []WantedNIC{{Adapter: "Network Adapter", Switch: "LAN"}}
+		l.Views[1].Switches = []SwitchView{{Name: "LAN"}}
+		l.Pairs[0].Target.Adapters = []Adapter{{Name: "Network Adapter"}, {Name: "network adapter"}}
+	}},
 	{"vm-missing", ReadyNo, func(l *ReadyLook) { l.Pairs[0].Source = Copy{Host: "NG-HV01", Reached: true} }},
 	{"replica-missing", ReadyNo, func(l *ReadyLook) { l.Pairs[0].Target = Copy{Host: "NG-HV02", Reached: true} }},
 	{"vm-not-replicating", ReadyNo, func(l *ReadyLook) { l.Pairs[0].Source.Mode = "None" }},
@@ -129,6 +154,10 @@ var spoils = []spoilt{
 	}},
 	{"no-copy", ReadyNo, func(l *ReadyLook) { l.Pairs[0].Target.LastReplication = time.Time{} }},
 	{"rpo-missed", ReadyNo, func(l *ReadyLook) { l.Pairs[2].Target.LastReplication = noon.Add(-34 * time.Minute) }},
+	{"rpo-missed", ReadyNo, func(l *ReadyLook) { // nobody said how much may be lost: not any amount
+		l.Run.Objectives.RPO, l.Pairs[2].Target.LastReplication = 0, noon.Add(-34*time.Minute)
+	}},
+	{"clock-set-back", ReadyNo, func(l *ReadyLook) { l.Pairs[0].Target.LastReplication = noon.Add(20 * time.Minute) }},
 	{"replication-critical", ReadyNo, func(l *ReadyLook) { l.Pairs[0].Target.Health = "Critical" }},
 	{"replication-warning", ReadyYes, func(l *ReadyLook) { l.Pairs[0].Source.Health = "Warning" }},
 	{"read-failed", ReadyNo, func(l *ReadyLook) { l.Pairs[0].Source.Problems = []string{"Get-VMReplication: x"} }},
@@ -147,6 +176,27 @@ var spoils = []spoilt{
 	{"checkpoint", ReadyYes, func(l *ReadyLook) {
 		l.Stores[0].Checkpoints = map[string][]Point{"fs": {{Kind: "Standard", Time: noon.AddDate(0, 0, -3)}}}
 	}},
+}
+
+// One VM of a plan lives at its target already: that its way back is in trouble is
+// said, and does not make the plan not ready.
+func TestTroubleOfAVMThatLivesAtTheTarget(t *testing.T) {
+	for code, spoil := range map[string]func(s, r *Copy){
+		"":                   func(*Copy, *Copy) {},
+		"replication-paused": func(_, r *Copy) { r.State = "Suspended" },
+		"replication-error":  func(s, _ *Copy) { s.State = "Error" },
+		"resynchronization":  func(s, _ *Copy) { s.State = "WaitingForStartResynchronize" },
+	} {
+		l := healthy()
+		s, r := &l.Pairs[0].Target, &l.Pairs[0].Source
+		s.Mode, s.Power, r.Mode, r.Power = "Primary", "Running", "Replica", "Off"
+		spoil(s, r)
+		got := Ready(l)
+		found := slices.DeleteFunc(got.Findings, func(f Finding) bool { return f.Severity == Info })
+		if got.Verdict != ReadyYes || len(found) != min(1, len(code)) || code != "" && (found[0].Code != code || found[0].Severity != Warning) {
+			t.Errorf("%q: %s, %+v", code, got.Verdict, found)
+		}
+	}
 }
 
 // Each single trouble is found under its code, says what it means, and turns
@@ -321,4 +371,26 @@ func BenchmarkReadyGrows(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(took[1])/float64(took[0]), "times-for-8x")
+}
+
+// Of a server's name without a domain the first label is compared, and a wildcard
+// stands for that label alone.
+func TestAnEntryFitsAServersName(t *testing.T) {
+	for _, c := range []struct {
+		entry, name string
+		fits        bool
+	}{
+		{"*", "hv1.a.example", true},
+		{"*.a.example", "HV1.a.example", true},
+		{"*.example", "hv1.a.example", false},
+		{"hv1.a.example", "hv1.a.example", true},
+		{"hv1", "hv1.a.example", false},
+		{"hv1.a.example", "hv1", true},
+		{"hv2.a.example", "hv1", false},
+		{"*.a.example", "hv1", true},
+	} {
+		if admits([]string{c.entry}, c.name) != c.fits {
+			t.Errorf("%s lets %s in: want %t", c.entry, c.name, c.fits)
+		}
+	}
 }

@@ -51,6 +51,8 @@ type ReadyConfig struct {
 	// VM.
 	Excluded map[string][]string
 	Extends  map[string]Extension
+	// Auths are the ways of authentication of VMs' groups: Kerberos or Certificate.
+	Auths map[string]string
 	// EngineSite is where the engine is said to stand.
 	EngineSite string
 	// Notes are what people wrote about VMs.
@@ -98,6 +100,8 @@ type Drill struct {
 	Passed bool      `json:"passed"`
 	// RTO is until all its VMs were up, 0 where one never was.
 	RTO Duration `json:"rto"`
+	// proofs are when VMs came up last, by id; nil is not told.
+	proofs map[string]Proof
 }
 
 // ReadyReport is the answer about one plan, or, with Plan "", about the VMs that no

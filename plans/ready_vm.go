@@ -67,13 +67,32 @@ func (r *ready) line(vm RunVM, p Pair) ReadyVM {
 	}
 	if !p.Target.LastReplication.IsZero() {
 		out.LastGood = p.Target.LastReplication
-		out.Behind = r.behind(p.Target, out.LastGood)
-		out.InTime = out.Target == 0 || out.Behind <= out.Target
+		if !setBack(p.Target) {
+			out.Behind = r.behind(p.Target, out.LastGood)
+			out.InTime = out.Behind <= r.tolerated(vm, out.Target, p.Target)
+		}
 		if t := p.Target; familyOf(Classify(t)) == famReplica && !t.LastApplied.IsZero() {
 			out.Unapplied = Duration(max(0, t.LastReplication.Sub(t.LastApplied)))
 		}
 	}
 	return out
+}
+
+// setBack is true for a copy that is newer than its host's clock: the clock was
+// set back, and how old the copy is no longer follows from it.
+func setBack(c Copy) bool { return !c.At.IsZero() && c.LastReplication.Sub(c.At) > maxSkew }
+
+// noTargetLeast is how old a copy may be at least where nobody has said.
+const noTargetLeast = 15 * time.Minute
+
+// tolerated is how old a copy may be: its target, or where nobody has set one as
+// many cycles as schedules allow.
+func (r *ready) tolerated(vm RunVM, target Duration, t Copy) Duration {
+	if target > 0 {
+		return target
+	}
+	every := max(vm.Frequency.D(), time.Duration(t.FrequencySec)*time.Second)
+	return Duration(max(noTargetLeast, cyclesLate*every))
 }
 
 // behind is how old a moment is that a copy's host told: by that host's clock
@@ -227,13 +246,26 @@ func (r *ready) both(vm RunVM, p Pair) {
 		r.add(Finding{Severity: Blocker, Code: "two-copies-run", VM: vm.Label, Text: "copies of it run at " + vm.SourceHost + " and at " + vm.TargetHost,
 			Means: "two servers take orders under one name, and only one of them can be kept", Remedy: "take one off the network now; look which one has users"})
 	}
+	if to := p.Source.ReplicaServer; familyOf(Classify(p.Source)) == famPrimary && to != "" && vm.TargetName != "" && !sameServer(to, vm.TargetName) && !isLeftOut(p.Target, p.Source) {
+		r.add(Finding{Severity: Blocker, Code: "replicates-elsewhere", VM: vm.Label, Host: vm.SourceHost, Text: "it replicates to " + to + ", not to " + vm.TargetHost,
+			Means: "nothing arrives at " + vm.TargetHost + ": what is written since its last copy there would be lost", Remedy: "mend the group's to:, or replica_name: of " + vm.TargetHost + "; else protect it anew"})
+	}
 	said := ""
+	away := familyOf(Classify(p.Source)) == famReplica && familyOf(Classify(p.Target)) == famPrimary
 	for _, c := range []Copy{p.Source, p.Target} {
 		words, ok := trouble[Classify(c)]
-		if !ok || c.Host == p.Target.Host && familyOf(Classify(c)) != famReplica || words[0] == said {
+		if !ok || c.Host == p.Target.Host && !away && familyOf(Classify(c)) != famReplica || words[0] == said {
 			continue
 		}
 		said = words[0]
+		if away { // it lives at the target already: only losing that would cost data
+			r.add(Finding{Severity: Warning, Code: words[0], VM: vm.Label, Host: c.Host, Text: words[1],
+				Means: fmt.Sprintf("it runs at %s: nothing of it is lost with %s, and what was written since would be lost with %s", vm.TargetHost, vm.SourceHost, vm.TargetHost), Remedy: words[2]})
+			continue
+		}
+		if familyOf(Classify(c)) == famLoose && Classify(p.Target) == Unprotected {
+			words[2] = "lifeboat protect, with its name and --seed existing: the copy at " + p.Target.Host + " is overwritten where it differs"
+		}
 		r.add(Finding{Severity: Blocker, Code: words[0], VM: vm.Label, Host: c.Host, Text: words[1], Means: "what is written since its last copy would be lost", Remedy: words[2]})
 	}
 	if familyOf(Classify(p.Source)) == famReplica && familyOf(Classify(p.Target)) == famReplica {
@@ -307,10 +339,16 @@ func (r *ready) late(vm RunVM, p Pair, line ReadyVM, before int) {
 	}
 	said := slices.ContainsFunc(r.out.Findings[before:], func(f Finding) bool { return f.Severity == Blocker && f.Code != "disk-not-replicated" })
 	switch {
+	case setBack(p.Target):
+		r.add(Finding{Severity: Blocker, Code: "clock-set-back", VM: vm.Label, Host: vm.TargetHost, Text: fmt.Sprintf("its last copy is of %s, and the clock of %s says %s: how old it is cannot be told", clock(line.LastGood), vm.TargetHost, clock(p.Target.At)),
+			Means: "more may be lost than agreed, and nobody would see it", Remedy: "compare that host's clock with its domain's: w32tm /resync there; wait for the next copies"})
 	case line.Behind < 0 && !said:
 		r.add(Finding{Severity: Blocker, Code: "no-copy", VM: vm.Label, Host: vm.TargetHost, Text: "no data of it has arrived", Means: "there is nothing to fail over to", Remedy: "Measure-VMReplication on " + vm.SourceHost})
 	case line.Behind >= 0 && !line.InTime:
 		text := fmt.Sprintf("its last good copy is %s old (target %s)", forPeople(line.Behind.D()), line.Target)
+		if line.Target == 0 {
+			text = fmt.Sprintf("its last good copy is %s old (no rpo: is set)", forPeople(line.Behind.D()))
+		}
 		if line.Backlog > 0 {
 			text += fmt.Sprintf(", %s wait to be sent", size(uint64(line.Backlog)))
 		}

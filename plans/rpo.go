@@ -143,6 +143,8 @@ type end struct {
 	rel   WatchedRelation
 	// role is sender, receiver, or "" when the copy takes no part in the leg.
 	role string
+	// ago is how long before the tick at hand it was told, in the hosts' time.
+	ago time.Duration
 }
 
 const (
@@ -198,6 +200,7 @@ func MeasureTick(s HostSchedule, tick HostTick, before TickRecord, other func(ho
 		mine, theirs := endOf(tick, l), end{}
 		if r := other(l.other(s.Host)); fresh(r, tick.At, s.Every) {
 			theirs = endOf(r.Tick, l)
+			theirs.ago = time.Duration(float64(max(0, tick.At.Sub(r.Tick.At))) * max(1, s.Speed))
 		}
 		if mine.role == "" && (theirs.role != "" || s.Host != l.From) {
 			continue // the other end, or the end where it should be, tells of it
@@ -276,6 +279,9 @@ func legStatus(l WatchedLeg, at time.Time, ends ...end) LegStatus {
 	switch {
 	case to.role != "":
 		out.RPO, out.Known, out.Why = ageOf(to)
+		if out.Known {
+			out.RPO = grown(out.RPO, to.ago, from)
+		}
 	case from.role != "":
 		out.RPO, out.Known, out.Why = ageOf(from)
 	}
@@ -293,8 +299,20 @@ func ageOf(e end) (age Duration, known bool, why string) {
 		return 0, false, "failed over: no other copy follows it"
 	case e.rel.LastReplication.IsZero():
 		return 0, false, "not protected yet: nothing was replicated"
+	case e.rel.LastReplication.Sub(e.clock) > maxSkew:
+		return 0, false, "the clock of " + e.host + " was set back: it is behind its own copy"
 	}
 	return Duration(max(0, e.clock.Sub(e.rel.LastReplication))), true, ""
+}
+
+// grown is the age of a copy that its host told some time ago: older by that, but
+// not older than the last cycle that the sender has counted since by its own clock.
+func grown(age Duration, ago time.Duration, from end) Duration {
+	now := age + Duration(ago)
+	if sent, known, _ := ageOf(from); known && from.role == sends {
+		return max(age, min(now, sent))
+	}
+	return now
 }
 
 // missedSince is how many cycles a sender missed between two looks. Hyper-V

@@ -59,6 +59,34 @@ func TestTheReceiverTellsTheAge(t *testing.T) {
 	}
 }
 
+// What the receiver said some ticks ago has grown older since, unless the sender
+// knows of a later cycle.
+func TestWhatTheReceiverSaidGrowsOld(t *testing.T) {
+	for _, c := range []struct{ told, ago, sent, want time.Duration }{
+		{time.Minute, 0, time.Second, time.Minute},
+		{time.Minute, time.Minute, 10 * time.Minute, 2 * time.Minute},
+		{10 * time.Second, time.Minute, 20 * time.Second, 20 * time.Second},
+		{5 * time.Minute, time.Minute, time.Second, 5 * time.Minute},
+	} {
+		receiver := TickRecord{Tick: tickOf("B", "Replica", c.told, 0)}
+		receiver.Tick.At = tickAt.Add(-c.ago)
+		if l, _, _ := measure(halfMinute("A", dbLeg()), tickOf("A", "Primary", c.sent, time.Hour), receiver); l.RPO.D() != c.want {
+			t.Errorf("%s old %s ago, last cycle %s ago: %s", c.told, c.ago, c.sent, l.RPO)
+		}
+	}
+}
+
+// A host whose clock was set back is behind its own copies: they are not fresh.
+func TestAClockThatWasSetBackMakesNoCopyFresh(t *testing.T) {
+	l, samples, result := measure(halfMinute("B", dbLeg()), tickOf("B", "Replica", -time.Hour, 0), TickRecord{})
+	if l.Known || l.Why == "" || len(samples) != 1 || samples[0].Known || result.Unknown != 1 {
+		t.Errorf("%+v, %+v, %+v", l, samples, result)
+	}
+	if l, _, _ = measure(halfMinute("B", dbLeg()), tickOf("B", "Replica", -time.Second, 0), TickRecord{}); !l.Known || l.RPO != 0 {
+		t.Errorf("a second ahead: %+v", l)
+	}
+}
+
 func TestWithoutTheReceiverTheSenderTells(t *testing.T) {
 	away := TickRecord{Tick: tickOf("B", "Replica", 5*time.Second, 0), Since: tickAt}
 	old := TickRecord{Tick: tickOf("B", "Replica", 5*time.Second, 0)}

@@ -45,7 +45,7 @@ func makeTest(i Intent, t Copy) Decision {
 		return wait("the test copy was asked for; waiting for " + t.Host + " to show it")
 	}
 	if nic, missing := adapterMissing(t.Adapters, i.NICs); missing {
-		return refuse(fmt.Sprintf("the copy at %s has no adapter %q (it has %d)", t.Host, nic.Adapter, len(t.Adapters)), "name the adapter in the VM's nics")
+		return refuse(noAdapter(t, nic))
 	}
 	for _, nic := range i.NICs {
 		if a, _ := adapterFor(t.Adapters, nic); a.TestSwitch != nic.Switch {

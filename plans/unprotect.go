@@ -39,6 +39,8 @@ func notOurs(i Intent, s, t Copy) (Decision, bool) {
 		return refuse(fmt.Sprintf("there is no copy of this VM at %s: the one at %s may be the only one", s.Host, t.Host), "nothing is removed; mend the group's from: and to:"), true
 	case familyOf(source) != famPrimary && familyOf(source) != famLoose:
 		return refuse(fmt.Sprintf("the copy at %s is no primary (%s, %s): this VM belongs to %s now", s.Host, s.Mode, s.State, t.Host), "go home first (lifeboat failback), or mend the group's from: and to:"), true
+	case sendsElsewhere(i, s):
+		return elsewhere(s, t), true
 	case source == PPrepared || source == PPreparedOn:
 		return refuse("a planned failover of it is half done", "finish it, or lifeboat cancel"), true
 	case t.TestVM != "":
@@ -47,8 +49,8 @@ func notOurs(i Intent, s, t Copy) (Decision, bool) {
 		return refuse(fmt.Sprintf("the copy at %s is %s, %s, %s: it may be the good one", t.Host, t.Mode, t.State, t.Power), "finish or cancel what was begun with it first"), true
 	case familyOf(source) == famLoose && familyOf(target) == famReplica && !isRunning(s.Power):
 		return refuse(fmt.Sprintf("the VM at %s does not replicate and is %s, while %s holds a replica: which is the good one cannot be told", s.Host, s.Power, t.Host), "start it if it is the good one, then retry"), true
-	case t.Extended != "" && i.ExtendTo == "":
-		return refuse(fmt.Sprintf("%s replicates on to %s, which the group does not name", t.Host, orWord(t.ExtendedTo, "a third host")), "write extends: into the group, so that the third copy is looked at too"), true
+	case t.Extended != "" && (i.ExtendTo == "" || extendsElsewhere(i, t)):
+		return refuse(fmt.Sprintf("%s replicates on to %s, which the group does not name", t.Host, orWord(t.ExtendedTo, "a third host")), "write extends: to that host into the group, so that the third copy is looked at too"), true
 	}
 	return Decision{}, false
 }

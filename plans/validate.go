@@ -305,7 +305,15 @@ func (c *checker) checkVM(g *ProtectionGroup, j int, path string, ids map[string
 		c.vms[vm.Name] = append(c.vms[vm.Name], ref)
 	}
 	for k, nic := range vm.NICs {
-		c.checkNIC(g, nic, fmt.Sprintf("%s.nics[%d]", path, k))
+		at := fmt.Sprintf("%s.nics[%d]", path, k)
+		c.checkNIC(g, nic, at)
+		switch twin := slices.IndexFunc(vm.NICs[:k], func(o NIC) bool { return strings.EqualFold(o.Adapter, nic.Adapter) }); {
+		case twin < 0:
+		case nic.Adapter == "":
+			c.fail(at+".adapter", "name the adapter of each: (Get-VM NAME).NetworkAdapters.Name", "of several nics each must name its adapter")
+		default:
+			c.fail(at+".adapter", "give each adapter a name of its own: Rename-VMNetworkAdapter, on both hosts", "adapter %q is there already, as number %d", nic.Adapter, twin+1)
+		}
 	}
 }
 

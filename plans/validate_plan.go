@@ -47,6 +47,10 @@ func (p *planChecker) check() {
 	if strings.ContainsAny(p.plan.Name, "/\n\r\t") {
 		p.fail(p.path+".name", "use letters, digits and dashes", "a plan's name must hold no slash and no line break")
 	}
+	if rest, taken := strings.CutPrefix(p.plan.Name, ProtectionPlan("")); taken &&
+		(len(p.vms[rest]) > 0 || slices.ContainsFunc(p.cfg.Groups, func(g ProtectionGroup) bool { return g.Name == rest })) {
+		p.fail(p.path+".name", "call the plan otherwise", "%q is what runs of lifeboat protect %s are called", p.plan.Name, rest)
+	}
 	if len(p.plan.Steps) == 0 {
 		p.fail(p.path+".steps", "write stages of VMs, in the order they start", "the plan has no steps")
 	}

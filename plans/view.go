@@ -337,6 +337,9 @@ type Intent struct {
 
 	// Seed is how the first copy of a protection travels.
 	Seed SeedPlan `json:"seed,omitzero"`
+	// RanThere is what the journal knows and no view shows, for Protect: the VM was
+	// failed over to the target, and not back since.
+	RanThere bool `json:"ran_there,omitempty"`
 	// ExtendTo is the third host's name as a replica server, "" for no third copy;
 	// ExtendEvery how often it is sent to.
 	ExtendTo    string    `json:"extend_to,omitempty"`

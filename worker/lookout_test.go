@@ -55,7 +55,7 @@ func (p *pretend) Run(ctx context.Context, call hyperv.Call) (hyperv.Answer, err
 			"memoryStartup": 1 << 30, "adapters": []any{map[string]any{"name": "a", "switch": "LAN", "ips": []any{}, "failoverDNS": []any{}}}, "problems": []any{},
 			"relations": []any{map[string]any{"relationship": "Simple", "mode": p.mode, "state": "Replicating", "health": "Normal", "lastReplication": now.Add(-time.Minute)}},
 		}}},
-		"Get-LifeboatStores": map[string]any{"utc": now, "certificates": []any{}, "volumes": []any{}, "storages": []any{}, "vms": []any{}, "problems": []any{}, "encrypted": []any{},
+		"Get-LifeboatStores": map[string]any{"utc": now, "certificates": []any{}, "volumes": []any{map[string]any{"name": `D:\`, "size": 1 << 40, "free": 1 << 39}}, "storages": []any{`D:\R`}, "vms": []any{}, "problems": []any{}, "encrypted": []any{},
 			"keys": map[string]any{"vms": []any{}, "local": []any{}, "problems": []any{}}},
 		"Get-LifeboatPoints": map[string]any{"vms": []any{map[string]any{"vm": watchedVM, "points": []any{}, "problems": []any{}}}, "missing": []any{}},
 	}[call.Function])
@@ -80,7 +80,9 @@ func watched() (*lookout, map[string]*pretend) {
 	hosts := map[string]*pretend{"A": {name: "A", mode: "Primary"}, "B": {name: "B", mode: "Replica"}}
 	l := newLookout(cfg, func(name string) (*hyperv.Host, error) { return hyperv.New(hosts[name]), nil },
 		func() ([]plans.Report, error) {
-			return []plans.Report{{Input: plans.RunInput{Plan: "both", Operation: plans.TestFailover}, Status: plans.RunStatus{RunID: "d", Ended: time.Now(), Verdict: plans.VerdictDone}}}, nil
+			up := plans.VMStatus{ID: watchedVM, Times: []plans.PhaseTime{{Phase: plans.PhaseGates, Ended: time.Now()}}}
+			return []plans.Report{{Input: plans.RunInput{Plan: "both", Operation: plans.TestFailover},
+				Status: plans.RunStatus{RunID: "d", Ended: time.Now(), Verdict: plans.VerdictDone, VMs: []plans.VMStatus{up}}}}, nil
 		})
 	return l, hosts
 }

@@ -126,7 +126,7 @@ func one(c *cli.Context, what string) (string, error) {
 	case 1:
 		return c.Args().First(), nil
 	case 0:
-		return "", usage("%s needs %s: see lifeboat %s --help", c.Command.Name, what, c.Command.HelpName)
+		return "", usage("%s needs %s: see %s --help", c.Command.Name, what, c.Command.HelpName)
 	}
 	return "", usage("%s takes one argument (%s), got %d: %q", c.Command.Name, what, c.Args().Len(), c.Args().Slice())
 }

@@ -89,6 +89,10 @@ func showCertificates(t terminal, r plans.CertificateReport) {
 	}
 	if len(r.Findings) == 0 {
 		t.say("")
+		if len(r.Rows) == 0 {
+			t.say("No certificate is used.")
+			return
+		}
 		t.say("All have more than 60 days left.")
 	}
 }

@@ -34,6 +34,7 @@ func TestCertificatesEndWithTheirCode(t *testing.T) {
 		{certificatesOf(-day), 1, exitFinding, []string{"ENDED !", "since then 10 VMs cannot replicate", "change it now"}},
 		{certificatesOf(99*day, "NG-HV02"), 2, exitUnknown, []string{"x NG-HV02: it does not answer", "Raw "}},
 		{certificatesOf(9*day, "NG-HV02"), 2, exitFinding, []string{"change it this week"}},
+		{plans.Certificates([]plans.CertificateLook{{Host: "NG-HV01"}}, eight), 1, exitOK, []string{"No certificate is used."}},
 		{plans.Certificates([]plans.CertificateLook{{Host: "NG-HV01", Error: "no route"}}, eight), 1, exitNoAccess, []string{"it does not answer"}},
 	} {
 		text := said(t, func(o terminal) { showCertificates(o, row.report) })

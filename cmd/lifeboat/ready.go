@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,30 +21,32 @@ var (
 func readyCommand(t terminal) *cli.Command {
 	return &cli.Command{
 		Name: "ready", Usage: "if the site is lost now: ready or not, why, and what it means; reads every host now", ArgsUsage: "PLAN",
-		Flags: []cli.Flag{configFlag, dataFlag, allFlag, nagiosFlag, outputFlag},
-		Action: func(c *cli.Context) error {
-			name, err := one(c, "the name of a plan")
-			if err != nil {
-				return err
-			}
-			cfg, err := worker.LoadConfiguration(c.String("config"))
-			if err != nil {
-				return &failure{exitUsage, err}
-			}
-			reports, err := worker.LookAtReadiness(c.Context, cfg, name, c.String("data"))
-			if err != nil {
-				return &failure{exitUsage, err}
-			}
-			return answerReady(t, c, reports, "read now")
-		},
+		Flags:  []cli.Flag{configFlag, dataFlag, allFlag, nagiosFlag, outputFlag},
+		Action: func(c *cli.Context) error { return forMonitors(t, c, ready(t, c)) },
 	}
+}
+
+func ready(t terminal, c *cli.Context) error {
+	name, err := one(c, "the name of a plan")
+	if err != nil {
+		return err
+	}
+	cfg, err := worker.LoadConfiguration(c.String("config"))
+	if err != nil {
+		return &failure{exitUsage, err}
+	}
+	reports, err := worker.LookAtReadiness(c.Context, cfg, name, c.String("data"))
+	if err != nil {
+		return &failure{exitUsage, err}
+	}
+	return answerReady(t, c, reports, "read now")
 }
 
 func statusCommand(t terminal) *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "the morning look: what the engine knows of every plan, or of one", ArgsUsage: "[PLAN]",
 		Flags:  []cli.Flag{configFlag, dataFlag, allFlag, nagiosFlag, outputFlag},
-		Action: func(c *cli.Context) error { return status(t, c) },
+		Action: func(c *cli.Context) error { return forMonitors(t, c, status(t, c)) },
 	}
 }
 
@@ -414,6 +417,18 @@ const (
 	nagiosCritical = 2
 	nagiosUnknown  = 3
 )
+
+// forMonitors turns an error into an answer that monitors read as unknown: its own
+// code would be one of theirs.
+func forMonitors(t terminal, c *cli.Context, err error) error {
+	var f *failure
+	if !c.Bool("nagios") || !errors.As(err, &f) || f.err == nil {
+		return err
+	}
+	text, _, _ := strings.Cut(f.err.Error(), "\n")
+	t.say("LIFEBOAT UNKNOWN - %s", plain(strings.ReplaceAll(text, "|", "/")))
+	return quietly(nagiosUnknown)
+}
 
 // nagios prints one line and performance data, as the plugin guidelines have it:
 // 'label'=value[unit];warn;crit.
