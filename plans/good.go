@@ -54,8 +54,8 @@ func chosen(i Intent, s, t Copy) bool {
 	if i.Operation == UnplannedFailover && !i.Ours && !i.Accept {
 		return false
 	}
-	if i.Operation != Fence && runs(s) && runs(t) {
-		return false
+	if i.Operation != Fence && runs(s) {
+		return false // it may be the one that users have
 	}
 	switch familyOf(Classify(t)) {
 	case famFailed:

@@ -102,7 +102,7 @@ func afterFailover(intent Intent, s, t Copy) Decision {
 	switch Classify(t) {
 	case RFailedOverMid:
 		if primaryByPower(t.Power) == PSaved {
-			return savedAtTarget(t)
+			return savedCopy(t)
 		}
 		return wait(fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
 	case RFailedOverOn:
@@ -167,12 +167,12 @@ func atTargetAlready(intent Intent, s, t Copy) Decision {
 	case isRunning(t.Power):
 		return finishedAt(t, fmt.Sprintf("runs at %s as primary; its replication is %s", t.Host, t.State))
 	case primaryByPower(t.Power) == PSaved:
-		return savedAtTarget(t)
+		return savedCopy(t)
 	}
 	return wait(fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
 }
 
-func savedAtTarget(t Copy) Decision {
+func savedCopy(t Copy) Decision {
 	return refuse(fmt.Sprintf("the copy at %s is the one that goes on, and it is %s: users cannot reach it", t.Host, t.Power),
 		"let it go on: Start-VM on "+t.Host+" (Resume-VM when it is paused), then retry")
 }

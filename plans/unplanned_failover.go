@@ -147,7 +147,7 @@ func upAtTarget(i Intent, s, t Copy, state string) Decision {
 		}
 		return startAtTarget(ready, i, t)
 	case primaryByPower(t.Power) == PSaved:
-		return savedAtTarget(t)
+		return savedCopy(t)
 	}
 	return wait(fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -69,6 +70,33 @@ func TestTheWholeWayFromLossToHome(t *testing.T) {
 				t.Error(wrong)
 			}
 		})
+	}
+}
+
+// A copy that is failed over and off was looked at by nobody: the old one is not
+// given up for it.
+func TestNothingIsGivenUpForACopyThatNeverRan(t *testing.T) {
+	for _, s := range []Copy{of("A", "Off/Primary/Replicating"), of("A", "Off/Primary/PreparedForFailover"), of("A", "Off/None/Disabled")} {
+		c := of("B", "Off/Replica/FailedOverWaitingCompletion")
+		if d := Next(toward(Reprotect), s, c); d.Kind != Refuse || !strings.Contains(d.Remedy, "start it first") {
+			t.Errorf("%s/%s/%s: %s %s %s", s.Power, s.Mode, s.State, d.Kind, d.Verb, d.Why)
+		}
+		c.Power = "Running"
+		if d := Next(toward(Reprotect), s, c); d.Kind != Act {
+			t.Errorf("beside one that runs, %s/%s/%s: %s %s", s.Power, s.Mode, s.State, d.Kind, d.Why)
+		}
+	}
+}
+
+// An old copy that runs beside one that is failed over and off may be the one
+// that users have: the other is not called the good one.
+func TestACopyThatIsOffIsNotTheGoodOneBesideOneThatRuns(t *testing.T) {
+	for _, op := range []Operation{UnplannedFailover, Commit, Reprotect} {
+		for _, state := range []string{"Off/Replica/FailedOverWaitingCompletion", "Off/Primary/Replicating"} {
+			if d := Next(toward(op), of("A", "Running/Primary/Replicating"), of("B", state)); d.Good == Target {
+				t.Errorf("%s, %s: %s, good %s: %s", op, state, d.Kind, d.Good, d.Why)
+			}
+		}
 	}
 }
 

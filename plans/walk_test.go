@@ -151,6 +151,18 @@ func TestCancelNeedsConsentWhereWritesMayBe(t *testing.T) {
 	}
 }
 
+// A cancel is done when users have their copy again: one that is saved, or on its
+// way, runs for nobody, whatever its replication does.
+func TestCancelDoesNotCallASavedCopyRunning(t *testing.T) {
+	for power, want := range map[string]DecisionKind{"Saved": Refuse, "Paused": Refuse, "Starting": Wait, "Running": Done} {
+		for _, state := range []string{"Replicating", "Error", "Suspended", "WaitingForStartResynchronize"} {
+			if d := Next(back(ReverseAfterGates), of("A", power+"/Primary/"+state), of("B", "Off/Replica/Replicating")); d.Kind != want {
+				t.Errorf("%s/%s: %s %s", power, state, d.Kind, d.Why)
+			}
+		}
+	}
+}
+
 // colleague is what somebody with Hyper-V Manager may do meanwhile, as far as
 // a host lets him.
 func (m *model) colleague(r *rand.Rand) string {
