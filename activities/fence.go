@@ -76,7 +76,9 @@ func (a *Activities) WatchReturn(ctx context.Context, in WatchIn) (WatchOut, err
 	out := WatchOut{VMs: make([]WatchedVM, len(in.VMs))}
 	for _, name := range in.Hosts {
 		seen := HostSeen{Name: name, Seen: sources[name].err == nil}
-		if !seen.Seen {
+		if seen.Seen {
+			a.answered(in.Run, name)
+		} else {
 			seen.Why, _ = reasonOf(sources[name].err)
 		}
 		out.Hosts = append(out.Hosts, seen)
