@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.temporal.io/sdk/client"
 
@@ -282,5 +283,35 @@ func TestCancelTakesBackWhatIsHalfway(t *testing.T) {
 		if got := tr.world.of(vm); !slices.Equal(got, []string{"stop-failover@HQ1", "start@HQ1"}) {
 			t.Errorf("%s: %v", vm, got)
 		}
+	}
+}
+
+// Hold and resume in one breath: the first word takes longer than the second, and
+// the run goes on all the same.
+func TestAHoldThatIsOvertakenByItsEndHoldsNothing(t *testing.T) {
+	said, paused, quiet := 0, 0, 10
+	tr := newTrial(t, northwind(), nil)
+	tr.wire.takes = func(signal string) time.Duration {
+		if signal != pauseSignal {
+			return 0
+		}
+		if paused++; paused == 1 {
+			return 5 * time.Second
+		}
+		return 0
+	}
+	tr.desk = func(n int, s plans.RunStatus) *plans.Answer {
+		if q, ok := question(s, ""); ok && q.Step == 3 && said < 2 {
+			said++
+			return &plans.Answer{Choice: []plans.Choice{plans.ChoiceHold, plans.ChoiceResume}[said-1]}
+		} else if ok && q.Step == 3 && quiet > 0 {
+			quiet-- // until both words have arrived
+			return nil
+		}
+		return approving(n, s)
+	}
+	tr.run().wantVerdict(plans.VerdictDone)
+	if said != 2 || paused == 0 {
+		t.Errorf("said %d, told %d times", said, paused)
 	}
 }
