@@ -100,6 +100,32 @@ func TestACopyThatIsOffIsNotTheGoodOneBesideOneThatRuns(t *testing.T) {
 	}
 }
 
+// A VM that was moved to another host of its site is missing at its own and runs:
+// its replica says where it comes from.
+func TestAVMThatWasMovedIsNotGone(t *testing.T) {
+	i := toward(UnplannedFailover)
+	i.SourceGone, i.ReplicaName = false, "hq1.corp"
+	for _, row := range []struct {
+		from, state string
+		want        DecisionKind
+	}{
+		{"HQ2.corp", "Off/Replica/Replicating", Refuse}, {"HQ2.corp", "Off/Replica/FailedOverWaitingCompletion", Refuse}, {"HQ2.corp", "Off/Replica/FailedOver", Refuse},
+		{"HQ1.corp", "Off/Replica/Replicating", Act}, {"hq1", "Off/Replica/Replicating", Act}, {"a.corp", "Off/Replica/Replicating", Act}, {"", "Off/Replica/Replicating", Act},
+	} {
+		c := of("B", row.state)
+		c.PrimaryServer, c.Adapters = row.from, []Adapter{{Name: "net"}}
+		d := Next(i, of("A", "-"), c)
+		if d.Kind != row.want || d.Kind == Refuse && !strings.Contains(d.Why+d.Remedy, "HQ2.corp") {
+			t.Errorf("%q, %s: %s %s %s", row.from, row.state, d.Kind, d.Why, d.Remedy)
+		}
+		stated := i
+		stated.SourceGone = true
+		if d := Next(stated, of("A", "-"), c); d.Kind != Act {
+			t.Errorf("%q, %s, stated: %s %s", row.from, row.state, d.Kind, d.Why)
+		}
+	}
+}
+
 // While the source is not seen, only a person's word lets a copy start.
 func TestAnUnseenSourceNeedsAStatement(t *testing.T) {
 	m := lost(dialects[0])
