@@ -16,13 +16,19 @@ import (
 // for last is remembered beside the entries, so that its own work is known again
 // after a kill.
 
-// ends are the verbs after which nothing of an earlier one is left.
-var ends = map[plans.Verb]plans.Verb{
-	plans.VerbStopFailover: plans.VerbStartFailover, plans.VerbStopTest: plans.VerbStartTest, plans.VerbAutoStart: plans.VerbNoAutoStart,
-}
+// ends are the verbs after which nothing of an earlier one is left, also where
+// no answer comes.
+var ends = map[plans.Verb]plans.Verb{plans.VerbStopFailover: plans.VerbStartFailover, plans.VerbStopTest: plans.VerbStartTest}
 
 func askedKey(vm, host string, verb plans.Verb) []byte {
 	return []byte(strings.ToLower(vm) + "\x00" + host + "\x00" + string(verb))
+}
+
+// kept is a note as it is kept. Again is true where the same run had asked before
+// and does not know that nothing came of it.
+type kept struct {
+	plans.ActNote
+	Again bool `json:"again,omitempty"`
 }
 
 func remember(asked *bolt.Bucket, n plans.ActNote) error {
@@ -30,7 +36,8 @@ func remember(asked *bolt.Bucket, n plans.ActNote) error {
 	case plans.VerbStartFailover, plans.VerbStartTest, plans.VerbNoAutoStart, plans.VerbResume, plans.VerbResync,
 		plans.VerbRemove, plans.VerbRemoveExtended, plans.VerbRemoveByWMI, plans.VerbComplete, plans.VerbRemoveTest, plans.VerbRemoveCheckpoints,
 		plans.VerbQuarantine, plans.VerbRestore, plans.VerbDeleteFiles, plans.VerbRemoveEntry, plans.VerbAddEntry:
-		text, err := json.Marshal(n)
+		old, found, err := parseAsked(asked.Get(askedKey(n.VM, n.Host, n.Verb)))
+		text, err := json.Marshal(kept{n, found && err == nil && old.Run == n.Run})
 		if err != nil {
 			return err
 		}
@@ -40,6 +47,26 @@ func remember(asked *bolt.Bucket, n plans.ActNote) error {
 		return asked.Delete(askedKey(n.VM, n.Host, began))
 	}
 	return nil
+}
+
+// forget takes back what the outcome of an act shows to hold no more: a failover
+// that was not begun is somebody else's when it is found, and how a fenced copy
+// started before is needed until it starts so again.
+func forget(asked *bolt.Bucket, before Entry, outcome string) error {
+	verb := before.Verb
+	switch {
+	case verb == plans.VerbStartFailover && (outcome == "moved" || outcome == "expired" || outcome == "not-sent"):
+		var n kept
+		text := asked.Get(askedKey(before.VM, before.Host, verb))
+		if err := json.Unmarshal(text, &n); err != nil || n.Again {
+			return nil // an earlier asking may be what was found
+		}
+	case verb == plans.VerbAutoStart && outcome == "done":
+		verb = plans.VerbNoAutoStart
+	default:
+		return nil
+	}
+	return asked.Delete(askedKey(before.VM, before.Host, verb))
 }
 
 // Asked is what this engine asked a host for last with a verb that begins a
