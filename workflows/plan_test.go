@@ -315,3 +315,16 @@ func TestAHoldThatIsOvertakenByItsEndHoldsNothing(t *testing.T) {
 		t.Errorf("said %d, told %d times", said, paused)
 	}
 }
+
+// A run that lost sight of a VM calls nothing safe and nothing unchanged, however it
+// was ended.
+func TestWhatWasNotSeenToItsEndIsNotCalledSafe(t *testing.T) {
+	for _, n := range []verdictCount{{unknown: 1}, {unknown: 1, refused: 3}, {unknown: 1, stopped: 2, changed: 2}, {unknown: 1, done: 3, changed: 3}} {
+		for _, stopping := range []bool{false, true} {
+			p := &planRun{stopping: stopping}
+			if got := p.endVerdict(n); got != plans.VerdictUnknown {
+				t.Errorf("%+v, stopping %v: %s", n, stopping, got)
+			}
+		}
+	}
+}
