@@ -21,6 +21,9 @@ const (
 	watchUnseen     = 5 * time.Second  // while a host does not answer, at first
 	watchUnseenMost = 30 * time.Second // and at last
 	watchFenced     = 30 * time.Second // when all that is seen is fenced
+	// goneFor is for how long a host must say that it has no such VM: one that has
+	// just started may not have found its VMs yet.
+	goneFor = 10 * time.Minute
 	// alertEvery is how often people are told again that an old copy runs.
 	alertEvery = time.Hour
 	// watchTries is how often a watch that ends just then is begun anew.
@@ -294,8 +297,16 @@ func (f *fenceRun) heard(now time.Time, w activities.WatchedVM, current bool) {
 	}
 	vm.Doing = w.Decision.Why
 	switch {
+	case !w.Gone:
+		vm.GoneSince = time.Time{}
+	case vm.GoneSince.IsZero():
+		vm.GoneSince = now
+	}
+	switch {
 	case !w.Seen:
 		vm.State = plans.FenceUnseen
+	case w.Gone && now.Sub(vm.GoneSince) < scaled(goneFor, f.in.Run.Speed):
+		vm.State, vm.Doing = plans.FenceClosed, w.Decision.Why+"; it is looked for until that has held a while"
 	case w.Over:
 		vm.State = plans.FenceOver
 	case w.Decision.Kind == plans.Act, w.Decision.Kind == plans.Wait:

@@ -291,6 +291,32 @@ func TestFenceTouchesNothingBeforeTheTakeover(t *testing.T) {
 	}
 }
 
+// A host that has just started says of its VMs that it has none, before it has
+// found them: the watch goes on, and ends when they stay away.
+func TestTheWatchDoesNotTakeAMissingCopyForGoneAtOnce(t *testing.T) {
+	f := newFenceTrial(t, plans.FenceTurnOff)
+	var back, found time.Duration
+	f.desk = func(now time.Duration, s plans.FenceStatus) *plans.Answer {
+		switch {
+		case now > time.Minute && back == 0:
+			back = now
+			f.power(func(c *plans.Copy) { c.Exists = false })
+		case back > 0 && now > back+2*time.Minute && found == 0:
+			found = now
+			f.power(func(c *plans.Copy) { c.Exists, c.Power = c.VM != guid("web"), "Running" })
+		case found > 0 && now > found+5*time.Minute && len(f.world.did("turn-off")) < 3:
+			t.Fatalf("turned off: %v; %+v", f.world.did("turn-off"), s)
+		case found > 0 && now > found+30*time.Minute:
+			f.reprotected()
+		}
+		return nil
+	}
+	f.run()
+	if got := f.world.did("turn-off"); len(got) != 3 || slices.Contains(got, "web") || f.status.Verdict != plans.VerdictDone {
+		t.Errorf("%s: turned off %v: %s", f.status.Verdict, got, f.status.Summary)
+	}
+}
+
 func TestFenceValidators(t *testing.T) {
 	f := newFenceTrial(t, plans.FenceAsk)
 	wrong := []plans.Answer{
