@@ -111,7 +111,7 @@ func reprotectPrimary(i Intent, s, t Copy) Decision {
 		return leaveLostHost(t)
 	case i.Chain == ChainKeep && isOff(s.Power) && replicatesElsewhere(i, t):
 		return keptElsewhere(s, t)
-	case replicatesElsewhere(i, t) && familyOf(class) == famPrimary:
+	case replicatesElsewhere(i, t) && familyOf(class) == famPrimary, leftBehind(s, t, i.ReplicaName):
 		return leftOut(s, t)
 	case class == Missing:
 		return noCopy(s)
