@@ -16,7 +16,7 @@ func nextPlannedFailover(intent Intent, s, t Copy) Decision {
 	}
 	if leftBehind(t, s, intent.TargetName) {
 		return refuse(fmt.Sprintf("the copy at %s replicates to %s, and the one at %s is OLD: its data is %s older", s.Host, s.ReplicaServer, t.Host, forPeople(s.LastReplication.Sub(t.LastReplication))),
-			"fail over to "+s.ReplicaServer+". To move it to "+t.Host+", let it replicate there first: Remove-VMReplication on both, then lifeboat protect")
+			"fail over to "+s.ReplicaServer+". To move it to "+t.Host+", let it replicate there first: Remove-VMReplication on both (it is NOT protected from then on), then lifeboat protect")
 	}
 	switch Classify(t) {
 	case PRunning, PBusy, POff, PSaved, PPaused, PError, PResyncNeeded, PResyncing, PInitial, PWaitsInitial, PInitialOff:
@@ -195,9 +195,10 @@ func atTargetAlready(intent Intent, s, t Copy) Decision {
 	return wait(fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
 }
 
-func savedCopy(t Copy) Decision {
-	return refuse(fmt.Sprintf("the copy at %s is the one that goes on, and it is %s: users cannot reach it", t.Host, t.Power),
-		"let it go on: Start-VM on "+t.Host+" (Resume-VM when it is paused), then retry")
+// savedCopy is for the copy that goes on, at either side, while it is saved.
+func savedCopy(c Copy) Decision {
+	return refuse(fmt.Sprintf("the copy at %s is the one that goes on, and it is %s: users cannot reach it", c.Host, c.Power),
+		"let it go on: Start-VM on "+c.Host+" (Resume-VM when it is paused), then retry")
 }
 
 // refusePlannedFailover says why a VM may not be moved now and what to do.
