@@ -36,7 +36,7 @@ type Journal interface {
 	// fence of a VM at a host, unless it was taken back since.
 	Asked(vm, host string, verb plans.Verb) (note plans.ActNote, found bool, err error)
 	// Sighted keeps what a run, or the watch that it began, saw last of a VM's
-	// old copy: open is true when that could run.
+	// old copy: open is true when that could run. A host goes by a key of its own.
 	Sighted(run, vm string, open bool) error
 	// Sight is what Sighted kept last of a VM in a run.
 	Sight(run, vm string) (open, seen bool, err error)

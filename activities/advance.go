@@ -129,8 +129,7 @@ func (a *Activities) recall(in *AdvanceIn, seen sight) error {
 		if err != nil {
 			return err
 		}
-		open, seen, err := a.Journal.Sight(in.Run, in.VM.ID)
-		i.SourceBack = open || !seen && i.SourceBack
+		i.SourceBack, err = a.sourceBack(in)
 		return err
 	case plans.TestFailover:
 		n, asked, err := a.asked(in.VM.ID, in.VM.TargetHost, plans.VerbStartTest)
@@ -167,6 +166,21 @@ func (a *Activities) asked(vm, host string, verb plans.Verb) (plans.ActNote, boo
 	return n, asked, err
 }
 
+// sourceBack is true when the old copy of a VM could run when it was seen last in
+// this run. One that was not seen could where its host has answered: whoever said
+// that it was dark was mistaken, for every VM there.
+func (a *Activities) sourceBack(in *AdvanceIn) (bool, error) {
+	open, seen, err := a.Journal.Sight(in.Run, in.VM.ID)
+	if err != nil || seen {
+		return open, err
+	}
+	_, answered, err := a.Journal.Sight(in.Run, hostKey(in.VM.SourceHost))
+	return answered || in.Intent.SourceBack, err
+}
+
+// hostKey stands for a host itself among the VMs of which sights are kept.
+func hostKey(host string) string { return "host " + host }
+
 // sighted keeps that the old copy of a VM that is failed over was seen, for
 // whoever looks after it next: the run and the watch on the lost site do so side
 // by side, and what a person stated of that site holds no more once it was back.
@@ -174,8 +188,16 @@ func (a *Activities) sighted(run string, vm plans.RunVM, d plans.Decision) {
 	if !d.SourceSeen {
 		return
 	}
+	a.answered(run, vm.SourceHost)
 	if err := a.Journal.Sighted(run, vm.ID, d.SourceOpen); err != nil {
 		a.Log.Error("what was seen of an old copy could not be kept", "vm", vm.Label, "host", vm.SourceHost, "error", err)
+	}
+}
+
+// answered keeps that a host of a lost site has answered in a run.
+func (a *Activities) answered(run, host string) {
+	if err := a.Journal.Sighted(run, hostKey(host), true); err != nil {
+		a.Log.Error("that a host has answered could not be kept", "host", host, "error", err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -68,12 +69,23 @@ func (h fakeHost) Run(ctx context.Context, c hyperv.Call) (hyperv.Answer, error)
 		}
 	}
 	result := s.play(h.name, c.Function)
+	if asked := guidIn(c.Args); c.Function == "Get-LifeboatCopies" && asked != "" {
+		result = json.RawMessage(strings.ReplaceAll(string(result), vmID, asked)) // every VM is alike
+	}
 	if s.after != nil {
 		if err := s.after(ctx, call); err != nil {
 			return hyperv.Answer{}, err
 		}
 	}
 	return hyperv.Answer{Request: "r1", Outcome: hyperv.OutcomeDone, Result: result, HostTime: time.Now()}, nil
+}
+
+var guids = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
+// guidIn is the first GUID in the arguments of a call, "" for none.
+func guidIn(args any) string {
+	text, _ := json.Marshal(args)
+	return guids.FindString(string(text))
 }
 
 func (s *site) view(host string) json.RawMessage {

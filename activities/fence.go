@@ -48,11 +48,12 @@ type WatchedVM struct {
 	Seen bool `json:"seen"`
 	// At is the source host's clock. TakenOver is true when the target goes on
 	// in the source's place, Both when both copies run, Over when there is
-	// nothing to watch any more.
+	// nothing to watch any more, Gone when that is so because there is no copy.
 	At        time.Time `json:"at,omitzero"`
 	TakenOver bool      `json:"taken_over,omitempty"`
 	Both      bool      `json:"both,omitempty"`
 	Over      bool      `json:"over,omitempty"`
+	Gone      bool      `json:"gone,omitempty"`
 }
 
 // watchActs is how many old copies are acted on at once.
@@ -76,7 +77,9 @@ func (a *Activities) WatchReturn(ctx context.Context, in WatchIn) (WatchOut, err
 	out := WatchOut{VMs: make([]WatchedVM, len(in.VMs))}
 	for _, name := range in.Hosts {
 		seen := HostSeen{Name: name, Seen: sources[name].err == nil}
-		if !seen.Seen {
+		if seen.Seen {
+			a.answered(in.Run, name)
+		} else {
 			seen.Why, _ = reasonOf(sources[name].err)
 		}
 		out.Hosts = append(out.Hosts, seen)
@@ -89,7 +92,7 @@ func (a *Activities) WatchReturn(ctx context.Context, in WatchIn) (WatchOut, err
 		w := &out.VMs[i]
 		*w = WatchedVM{
 			ID: vm.VM.ID, Decision: plans.Next(vm.Intent, s, t), Seen: s.Reached, At: s.At,
-			TakenOver: plans.HasTakenOver(t), Both: plans.BothRun(s, t), Over: plans.FenceIsOver(s),
+			TakenOver: plans.HasTakenOver(t), Both: plans.BothRun(s, t), Over: plans.FenceIsOver(s), Gone: plans.IsGone(s),
 		}
 		a.sighted(in.Run, vm.VM, w.Decision)
 		if !s.Reached {

@@ -207,6 +207,45 @@ func TestWhatTheWatchSawEndsAStatement(t *testing.T) {
 	}
 }
 
+// What one look saw of a host holds for every VM there: a site that was back is
+// not dark for those of which nobody had looked yet.
+func TestAHostThatAnsweredIsNotDarkForItsOtherVMs(t *testing.T) {
+	failover := func(a *Activities, vm string) plans.Decision {
+		t.Helper()
+		in := request(plans.PhaseStart)
+		in.VM.ID = vm
+		in.Intent = plans.Intent{Operation: plans.UnplannedFailover, UpTo: plans.PhaseStart, SourceGone: true}
+		out, err := a.Advance(context.Background(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.Decision
+	}
+	for name, see := range map[string]func(*Activities){
+		"nobody has seen it": func(*Activities) {},
+		"another VM's look":  func(a *Activities) { failover(a, "11111111-2222-3333-4444-555555555555") },
+		"a look of the watch, for no VM yet": func(a *Activities) {
+			in := watchOf(plans.FenceAsk)
+			in.VMs = nil
+			if _, err := a.WatchReturn(context.Background(), in); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite()
+			a := engine(s, &book{})
+			see(a)
+			var calls []string
+			s.unseen("HQ1", &calls)
+			d := failover(a, vmID)
+			if believed := d.Kind == plans.Act; believed != (name == "nobody has seen it") {
+				t.Errorf("%s: %s", d.Kind, d.Why)
+			}
+		})
+	}
+}
+
 // look is one look of a watch that asks before it touches what runs.
 func look(t *testing.T, a *Activities) {
 	t.Helper()

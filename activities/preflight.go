@@ -27,6 +27,13 @@ func (a *Activities) Preflight(ctx context.Context, in plans.RunInput) (Prefligh
 	if err := ctx.Err(); err != nil {
 		return PreflightOut{}, err
 	}
+	if in.Operation == plans.UnplannedFailover {
+		for i := range pairs {
+			if pairs[i].Source.Reached {
+				a.answered(in.RunID, pairs[i].Source.Host)
+			}
+		}
+	}
 	out := PreflightOut{Findings: plans.Readiness(in, views, pairs, time.Now()), Good: goodSides(in, pairs)}
 	if more := len(out.Findings) - maxFindings; more > 0 {
 		out.Findings = append(out.Findings[:maxFindings:maxFindings], plans.Finding{Severity: plans.Info, Code: "more-findings",

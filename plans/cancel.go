@@ -71,15 +71,8 @@ func cancelAtSource(intent Intent, s, t Copy) Decision {
 	switch Classify(s) {
 	case PPrepared:
 		return act(PhaseReady, VerbStopFailover, Source, s, Source, "take the preparation at "+s.Host+" back")
-	case POff, PInitialOff:
-		return startSource(intent, s, t)
-	case PRunning, PPaused, PError, PResyncNeeded, PResyncing, PInitial, PWaitsInitial:
-		if isOff(s.Power) {
-			return startSource(intent, s, t)
-		}
+	case PRunning, POff, PSaved, PBusy, PPaused, PError, PResyncNeeded, PResyncing, PInitial, PWaitsInitial, PInitialOff:
 		return upAtSource(intent, s, t)
-	case PBusy:
-		return busySource(s)
 	}
 	return unexpected(s, t)
 }
@@ -93,13 +86,20 @@ func startSource(intent Intent, s, t Copy) Decision {
 	return act(PhaseStart, VerbStart, Source, s, Source, "start at "+s.Host)
 }
 
-// upAtSource is for a source that runs: it did all the time, or a fence left it
-// running without a network.
+// upAtSource is for a source that is to run, whatever its replication does: it
+// did all the time, or a fence left it running without a network. One that is
+// saved or on its way runs for nobody.
 func upAtSource(intent Intent, s, t Copy) Decision {
-	if isRunning(s.Power) {
-		if d, needed := unfence(intent, s, t); needed {
-			return d
-		}
+	switch {
+	case isOff(s.Power):
+		return startSource(intent, s, t)
+	case primaryByPower(s.Power) == PSaved:
+		return savedCopy(s)
+	case !isRunning(s.Power):
+		return busySource(s)
+	}
+	if d, needed := unfence(intent, s, t); needed {
+		return d
 	}
 	return finishedAt(s, "runs at "+s.Host+", as before the failover")
 }

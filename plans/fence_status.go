@@ -66,8 +66,10 @@ type FencedVM struct {
 	Doing      string     `json:"doing,omitempty"`
 	// BothFirst and BothLast are when both copies were first and last seen
 	// running, by the source host's clock.
-	BothFirst time.Time   `json:"both_first,omitzero"`
-	BothLast  time.Time   `json:"both_last,omitzero"`
+	BothFirst time.Time `json:"both_first,omitzero"`
+	BothLast  time.Time `json:"both_last,omitzero"`
+	// GoneSince is since when its host has answered that it has no such VM.
+	GoneSince time.Time   `json:"gone_since,omitzero"`
 	Acts      []ActRecord `json:"acts,omitempty"`
 }
 
@@ -90,6 +92,10 @@ type CommitStatus struct {
 func FenceIsOver(source Copy) bool {
 	return Classify(source) == Missing || familyOf(Classify(source)) == famReplica
 }
+
+// IsGone is true for a copy of which its host says that it has none. A host that
+// has just started may say so before it has found its VMs.
+func IsGone(c Copy) bool { return Classify(c) == Missing }
 
 // HasTakenOver is true for a target that goes on in the source's place.
 func HasTakenOver(target Copy) bool { return target.Reached && target.Exists && tookOver(target) }

@@ -38,6 +38,9 @@ func goodSide(i Intent, s, t Copy) Side {
 	if chosen(i, s, t) {
 		return Target
 	}
+	if leftBehind(t, s, i.TargetName) {
+		return Source
+	}
 	if (i.Operation == Protect || i.Operation == Unprotect) && t.Reached && runs(s) && !runs(t) && familyOf(Classify(s)) == famLoose && familyOf(Classify(t)) == famLoose {
 		return Source // of two copies that do not replicate, the one that runs
 	}
@@ -54,8 +57,8 @@ func chosen(i Intent, s, t Copy) bool {
 	if i.Operation == UnplannedFailover && !i.Ours && !i.Accept {
 		return false
 	}
-	if i.Operation != Fence && runs(s) && runs(t) {
-		return false
+	if i.Operation != Fence && runs(s) {
+		return false // it may be the one that users have
 	}
 	switch familyOf(Classify(t)) {
 	case famFailed:

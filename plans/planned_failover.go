@@ -1,6 +1,9 @@
 package plans
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // nextPlannedFailover walks a VM from the source to the target without loss:
 // shut down, send the last changes (-Prepare), fail over, start, reverse.
@@ -10,6 +13,10 @@ import "fmt"
 func nextPlannedFailover(intent Intent, s, t Copy) Decision {
 	if isLeftOut(t, s) {
 		return leftOut(t, s)
+	}
+	if leftBehind(t, s, intent.TargetName) {
+		return refuse(fmt.Sprintf("the copy at %s replicates to %s, and the one at %s is OLD: its data is %s older", s.Host, s.ReplicaServer, t.Host, forPeople(s.LastReplication.Sub(t.LastReplication))),
+			"fail over to "+s.ReplicaServer+". To move it to "+t.Host+", let it replicate there first: Remove-VMReplication on both (it is NOT protected from then on), then lifeboat protect")
 	}
 	switch Classify(t) {
 	case PRunning, PBusy, POff, PSaved, PPaused, PError, PResyncNeeded, PResyncing, PInitial, PWaitsInitial, PInitialOff:
@@ -22,6 +29,22 @@ func nextPlannedFailover(intent Intent, s, t Copy) Decision {
 		return beforeFailover(intent, s, t)
 	}
 	return refusePlannedFailover(s, t)
+}
+
+// behindMost is how far a replica may lie behind its primary's last cycle before a
+// primary that names another replica server is believed: names have aliases.
+const behindMost = 10 * time.Minute
+
+// leftBehind is true for a replica beside a primary that replicates to another
+// host since: the last changes go there. name is the replica's host's as a replica
+// server.
+//
+// Microsoft: Get-VMReplication, ReplicaServer and LastReplicationTime.
+func leftBehind(replica, primary Copy, name string) bool {
+	family := familyOf(Classify(replica))
+	return familyOf(Classify(primary)) == famPrimary && (family == famReplica || family == famFailed) && primary.ReplicaServer != "" && name != "" &&
+		!sameServer(primary.ReplicaServer, name) && !sameServer(primary.ReplicaServer, replica.Host) && !replica.LastReplication.IsZero() &&
+		primary.LastReplication.Sub(replica.LastReplication) > behindMost+2*time.Duration(primary.FrequencySec)*time.Second
 }
 
 // beforeFailover is for a healthy replica: everything happens at the source.
@@ -102,7 +125,7 @@ func afterFailover(intent Intent, s, t Copy) Decision {
 	switch Classify(t) {
 	case RFailedOverMid:
 		if primaryByPower(t.Power) == PSaved {
-			return savedAtTarget(t)
+			return savedCopy(t)
 		}
 		return wait(fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
 	case RFailedOverOn:
@@ -160,21 +183,22 @@ func atTargetAlready(intent Intent, s, t Copy) Decision {
 		// Failover addresses are not injected into a primary: only its
 		// switches count.
 		return startAtTarget(connected, intent, t)
-	case isOff(s.Power) && familyOf(Classify(s)) == famPrimary && replicatesElsewhere(intent, t):
+	case isOff(s.Power) && familyOf(Classify(s)) == famPrimary && replicatesElsewhere(intent, t), isRunning(t.Power) && leftBehind(s, t, intent.ReplicaName):
 		return keptElsewhere(s, t)
 	case isRunning(t.Power) && t.State == "Replicating" && familyOf(Classify(s)) == famReplica:
 		return finished("runs at " + t.Host + " and replicates back to " + s.Host)
 	case isRunning(t.Power):
 		return finishedAt(t, fmt.Sprintf("runs at %s as primary; its replication is %s", t.Host, t.State))
 	case primaryByPower(t.Power) == PSaved:
-		return savedAtTarget(t)
+		return savedCopy(t)
 	}
 	return wait(fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
 }
 
-func savedAtTarget(t Copy) Decision {
-	return refuse(fmt.Sprintf("the copy at %s is the one that goes on, and it is %s: users cannot reach it", t.Host, t.Power),
-		"let it go on: Start-VM on "+t.Host+" (Resume-VM when it is paused), then retry")
+// savedCopy is for the copy that goes on, at either side, while it is saved.
+func savedCopy(c Copy) Decision {
+	return refuse(fmt.Sprintf("the copy at %s is the one that goes on, and it is %s: users cannot reach it", c.Host, c.Power),
+		"let it go on: Start-VM on "+c.Host+" (Resume-VM when it is paused), then retry")
 }
 
 // refusePlannedFailover says why a VM may not be moved now and what to do.

@@ -162,7 +162,8 @@ func (r *readiness) vm(vm RunVM) {
 			d = fence
 		}
 	}
-	if d.Kind == Refuse && r.in.Operation == Reprotect && Classify(p.Target) == POff && Classify(p.Source) == RReplicating {
+	off := Classify(p.Target) == POff && Classify(p.Source) == RReplicating || Classify(p.Target) == RFailedOver && !runs(p.Source)
+	if d.Kind == Refuse && r.in.Operation == Reprotect && off {
 		// It holds itself, not the others: somebody may have shut it down.
 		r.add(Finding{Severity: Warning, Code: "off", VM: vm.Label, Host: vm.TargetHost, Text: d.Why, Means: "the run asks about it", Remedy: d.Remedy})
 		return

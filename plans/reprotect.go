@@ -45,6 +45,9 @@ func reprotectFailedOver(i Intent, s, t Copy) Decision {
 	case familyOf(class) == famPrimary && !isOff(s.Power), class == UnprotectedRunning:
 		return refuse(fmt.Sprintf("the old copy at %s is %s and would be overwritten: it may hold changes that exist nowhere else", s.Host, s.Power),
 			"look at it, export what is missing (Export-VM), then fence it: lifeboat fence")
+	case Classify(t) == RFailedOver:
+		return refuse(fmt.Sprintf("the copy at %s is failed over and off: nobody can have looked at it, and the old copy at %s would be given up for it", t.Host, s.Host),
+			"start it first: run the failover again, or Start-VM on "+t.Host+"; then retry. If it is not to go on: lifeboat cancel")
 	case class == Missing && !i.Replace:
 		return noCopy(s)
 	case class != RWaits && class != Missing && class != Unprotected && familyOf(class) != famPrimary:
@@ -108,7 +111,7 @@ func reprotectPrimary(i Intent, s, t Copy) Decision {
 		return leaveLostHost(t)
 	case i.Chain == ChainKeep && isOff(s.Power) && replicatesElsewhere(i, t):
 		return keptElsewhere(s, t)
-	case replicatesElsewhere(i, t) && familyOf(class) == famPrimary:
+	case replicatesElsewhere(i, t) && familyOf(class) == famPrimary, leftBehind(s, t, i.ReplicaName):
 		return leftOut(s, t)
 	case class == Missing:
 		return noCopy(s)
@@ -193,7 +196,7 @@ func protectedNow(s, t Copy) Decision {
 		return refuse(fmt.Sprintf("it replicates from %s to %s, and the copy at %s is off: users cannot reach it", t.Host, s.Host, t.Host),
 			"start it: Start-VM on "+t.Host+"; then retry")
 	case primaryByPower(t.Power) == PSaved:
-		return savedAtTarget(t)
+		return savedCopy(t)
 	}
 	return wait(fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
 }

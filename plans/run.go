@@ -68,7 +68,7 @@ type RunInput struct {
 func (in RunInput) Intent(vm RunVM) Intent {
 	i := Intent{
 		Operation: in.Operation, Reverse: in.Reverse, UpTo: lastPhase(in.Operation, in.Reverse), NICs: vm.NICs, SourceNICs: vm.SourceNICs, LoseWrites: in.LoseWrites,
-		Point: vm.Point, SourceGone: in.Statement != nil, Fence: in.Fence, Chain: in.Chain, Replace: in.Replace != "", ReplicaName: vm.ReverseTo, Seed: in.Seed,
+		Point: vm.Point, SourceGone: in.Statement != nil, Fence: in.Fence, Chain: in.Chain, Replace: in.Replace != "", ReplicaName: vm.ReverseTo, TargetName: vm.TargetName, Seed: in.Seed,
 	}
 	if in.Operation == Protect || in.Operation == Unprotect {
 		i.ReplicaName = vm.TargetName

@@ -237,15 +237,17 @@ func unsafe(i Intent, s, t Copy, d Decision) string {
 		return "both hold a running state and this is no alarm"
 	case d.NoWayBack != (t.Reached && t.Exists && (t.Mode == "Primary" || t.Mode == "Replica" && t.State == "FailedOver")):
 		return "the way back is told wrong"
+	case d.Kind != Act && d.Good == Target && i.Operation != Fence && live(s) && !live(t) && (s.Mode == "Primary" || s.Mode == "None"):
+		return "the copy that users may have is not called the good one"
 	case s.State == "PreparedForFailover" && s.Mode == "Primary" && i.Operation == PlannedFailover && !d.Changed:
 		return "a prepared source is a change"
-	case d.Kind == Done && final && i.Operation == PlannedFailover && (!live(t) || live(s)):
+	case d.Kind == Done && final && i.Operation == PlannedFailover && (!isRunning(t.Power) || live(s)):
 		return "done, and it does not run at the target alone"
 	case d.Kind == Done && final && i.Operation == PlannedFailover && s.Mode == "Primary" && s.State != "PreparedForFailover":
 		return "done, and the source could start beside it"
-	case d.Kind == Done && final && i.Operation == UnplannedFailover && (!live(t) || s.Reached && couldStart(s)):
+	case d.Kind == Done && final && i.Operation == UnplannedFailover && (!isRunning(t.Power) || s.Reached && couldStart(s)):
 		return "done, and the source could start beside it"
-	case d.Kind == Done && i.Operation == Cancel && i.UpTo != PhaseReady && i.released(PhaseStart) && (!live(s) || live(t)):
+	case d.Kind == Done && i.Operation == Cancel && i.UpTo != PhaseReady && i.released(PhaseStart) && (!isRunning(s.Power) || live(t)):
 		return "cancelled, and it does not run at the source alone"
 	case d.Kind == Done && final && i.Operation == TestFailover && t.TestVM != "":
 		return "cleaned up, and a test copy is there"
@@ -398,7 +400,7 @@ func allowed(i Intent, s, t Copy, d Decision, other Copy) bool {
 		return (i.Operation == Commit || i.Operation == Reprotect) && d.Side == Target && d.Irreversible && t.Mode == "Replica" && failedOver(t) &&
 			(prepared(s) && (!olderPoint(t) || t.State == "FailedOver") || i.Operation == Reprotect && s.Mode == "Replica" && t.State == "FailedOver")
 	case VerbComplete:
-		return (i.Operation == Commit && live(t) || i.Operation == Reprotect) && d.Side == Target && pendingAt && d.Irreversible && !live(s)
+		return (i.Operation == Commit || i.Operation == Reprotect) && live(t) && d.Side == Target && pendingAt && d.Irreversible && !live(s)
 	case VerbAsReplica, VerbEnableAsReplica:
 		return i.Operation == Reprotect && d.Side == Source && isOff(s.Power) && d.Irreversible && failedOver(t) && t.State != "FailedOverWaitingCompletion" && !prepared(s)
 	case VerbStartInitial, VerbResync:

@@ -13,6 +13,10 @@ import (
 // Microsoft: "Types of failover operations in Hyper-V Replica", unplanned
 // failover; Start-VMFailover.
 func nextUnplannedFailover(i Intent, s, t Copy) Decision {
+	if movedAway(i, s, t) && !i.SourceGone && !isRunning(t.Power) {
+		return refuse(fmt.Sprintf("there is no such VM at %s, and its replica at %s comes from %s: if it runs there, two copies would run", s.Host, t.Host, t.PrimaryServer),
+			fmt.Sprintf("look for it: Get-VM -Id %s on %s. If it is there, name that host in the configuration and use --planned; if it is gone, run again with --statement \"who saw what, when\"", t.VM, t.PrimaryServer))
+	}
 	switch Classify(t) {
 	case RReplicating, RPaused, RResyncing, RError:
 		return beforeUnplanned(i, s, t)
@@ -35,6 +39,15 @@ func nextUnplannedFailover(i Intent, s, t Copy) Decision {
 		return refuse(why, remedy)
 	}
 	return unexpected(s, t)
+}
+
+// movedAway is true for a VM that is not at its source while its replica comes
+// from another host: it was moved there, and missing here is not gone.
+//
+// Microsoft: Get-VMReplication, PrimaryServer.
+func movedAway(i Intent, s, t Copy) bool {
+	return Classify(s) == Missing && t.Mode == "Replica" && t.PrimaryServer != "" && i.ReplicaName != "" &&
+		!sameServer(t.PrimaryServer, i.ReplicaName) && !sameServer(t.PrimaryServer, s.Host)
 }
 
 // beforeUnplanned makes the replica ready, fences the source, and fails over.
@@ -147,7 +160,7 @@ func upAtTarget(i Intent, s, t Copy, state string) Decision {
 		}
 		return startAtTarget(ready, i, t)
 	case primaryByPower(t.Power) == PSaved:
-		return savedAtTarget(t)
+		return savedCopy(t)
 	}
 	return wait(fmt.Sprintf("the copy at %s is %s", t.Host, t.Power))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -69,6 +70,59 @@ func TestTheWholeWayFromLossToHome(t *testing.T) {
 				t.Error(wrong)
 			}
 		})
+	}
+}
+
+// A copy that is failed over and off was looked at by nobody: the old one is not
+// given up for it.
+func TestNothingIsGivenUpForACopyThatNeverRan(t *testing.T) {
+	for _, s := range []Copy{of("A", "Off/Primary/Replicating"), of("A", "Off/Primary/PreparedForFailover"), of("A", "Off/None/Disabled")} {
+		c := of("B", "Off/Replica/FailedOverWaitingCompletion")
+		if d := Next(toward(Reprotect), s, c); d.Kind != Refuse || !strings.Contains(d.Remedy, "start it first") {
+			t.Errorf("%s/%s/%s: %s %s %s", s.Power, s.Mode, s.State, d.Kind, d.Verb, d.Why)
+		}
+		c.Power = "Running"
+		if d := Next(toward(Reprotect), s, c); d.Kind != Act {
+			t.Errorf("beside one that runs, %s/%s/%s: %s %s", s.Power, s.Mode, s.State, d.Kind, d.Why)
+		}
+	}
+}
+
+// An old copy that runs beside one that is failed over and off may be the one
+// that users have: the other is not called the good one.
+func TestACopyThatIsOffIsNotTheGoodOneBesideOneThatRuns(t *testing.T) {
+	for _, op := range []Operation{UnplannedFailover, Commit, Reprotect} {
+		for _, state := range []string{"Off/Replica/FailedOverWaitingCompletion", "Off/Primary/Replicating"} {
+			if d := Next(toward(op), of("A", "Running/Primary/Replicating"), of("B", state)); d.Good == Target {
+				t.Errorf("%s, %s: %s, good %s: %s", op, state, d.Kind, d.Good, d.Why)
+			}
+		}
+	}
+}
+
+// A VM that was moved to another host of its site is missing at its own and runs:
+// its replica says where it comes from.
+func TestAVMThatWasMovedIsNotGone(t *testing.T) {
+	i := toward(UnplannedFailover)
+	i.SourceGone, i.ReplicaName = false, "hq1.corp"
+	for _, row := range []struct {
+		from, state string
+		want        DecisionKind
+	}{
+		{"HQ2.corp", "Off/Replica/Replicating", Refuse}, {"HQ2.corp", "Off/Replica/FailedOverWaitingCompletion", Refuse}, {"HQ2.corp", "Off/Replica/FailedOver", Refuse},
+		{"HQ1.corp", "Off/Replica/Replicating", Act}, {"hq1", "Off/Replica/Replicating", Act}, {"a.corp", "Off/Replica/Replicating", Act}, {"", "Off/Replica/Replicating", Act},
+	} {
+		c := of("B", row.state)
+		c.PrimaryServer, c.Adapters = row.from, []Adapter{{Name: "net"}}
+		d := Next(i, of("A", "-"), c)
+		if d.Kind != row.want || d.Kind == Refuse && !strings.Contains(d.Why+d.Remedy, "HQ2.corp") {
+			t.Errorf("%q, %s: %s %s %s", row.from, row.state, d.Kind, d.Why, d.Remedy)
+		}
+		stated := i
+		stated.SourceGone = true
+		if d := Next(stated, of("A", "-"), c); d.Kind != Act {
+			t.Errorf("%q, %s, stated: %s %s", row.from, row.state, d.Kind, d.Why)
+		}
 	}
 }
 

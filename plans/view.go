@@ -334,6 +334,8 @@ type Intent struct {
 	// ReplicaName is the source host's name as a replica server; of a protection
 	// the target host's.
 	ReplicaName string `json:"replica_name,omitempty"`
+	// TargetName is the target host's name as a replica server.
+	TargetName string `json:"target_name,omitempty"`
 
 	// Seed is how the first copy of a protection travels.
 	Seed SeedPlan `json:"seed,omitzero"`

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -148,6 +149,58 @@ func TestCancelNeedsConsentWhereWritesMayBe(t *testing.T) {
 	}
 	if d := m.walk(back(ReverseAfterGates), 0); d.Kind != Act || !d.Irreversible {
 		t.Errorf("with consent the act is irreversible: %+v", d)
+	}
+}
+
+// A primary that was made to replicate to a third host sends its last changes
+// there: the replica that it left behind is not failed over to.
+func TestAReplicaThatWasLeftBehindIsNotFailedOverTo(t *testing.T) {
+	i := forward(ReverseAfterGates)
+	i.TargetName = "dr1.corp"
+	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	for _, row := range []struct {
+		to     string
+		behind time.Duration
+		want   bool // refused
+	}{
+		{"dr2.corp", time.Hour, true}, {"dr2.corp", time.Minute, false}, {"DR1.corp", time.Hour, false}, {"dr1", time.Hour, false}, {"", time.Hour, false},
+	} {
+		for _, pair := range [][2]string{
+			{"Running/Primary/Replicating", "Off/Replica/Replicating"}, {"Off/Primary/Replicating", "Off/Replica/Replicating"},
+			{"Off/Primary/PreparedForFailover", "Off/Replica/Replicating"}, {"Off/Primary/PreparedForFailover", "Off/Replica/FailedOverWaitingCompletion"},
+		} {
+			s, c := of("A", pair[0]), of("B", pair[1])
+			s.ReplicaServer, s.FrequencySec, s.LastReplication, c.LastReplication = row.to, 300, now, now.Add(-row.behind)
+			c.Adapters = []Adapter{{Name: "net"}}
+			if d := Next(i, s, c); (d.Kind == Refuse) != row.want || row.want && (!strings.Contains(d.Why, "is OLD") || d.Good != Source) {
+				t.Errorf("%+v, %s beside %s: %s, good %s: %s", row, pair[0], pair[1], d.Kind, d.Good, d.Why)
+			}
+		}
+		// Seen from where it went to: the old primary is the replica that was left.
+		s, c := of("DR", "Off/Replica/Replicating"), of("B", "Running/Primary/Replicating")
+		c.ReplicaServer, c.FrequencySec, c.LastReplication, s.LastReplication = row.to, 300, now, now.Add(-row.behind)
+		home := toward(Reprotect)
+		home.ReplicaName = i.TargetName
+		if d := Next(home, s, c); (d.Kind == Refuse) != row.want {
+			t.Errorf("re-protected, %+v: %s %s", row, d.Kind, d.Why)
+		}
+		home = forward(ReverseAfterGates)
+		home.ReplicaName = i.TargetName
+		if d := Next(home, s, c); d.Kind != Done || d.Elsewhere != row.want {
+			t.Errorf("moved, %+v: %s %s", row, d.Kind, d.Why)
+		}
+	}
+}
+
+// A cancel is done when users have their copy again: one that is saved, or on its
+// way, runs for nobody, whatever its replication does.
+func TestCancelDoesNotCallASavedCopyRunning(t *testing.T) {
+	for power, want := range map[string]DecisionKind{"Saved": Refuse, "Paused": Refuse, "Starting": Wait, "Running": Done} {
+		for _, state := range []string{"Replicating", "Error", "Suspended", "WaitingForStartResynchronize"} {
+			if d := Next(back(ReverseAfterGates), of("A", power+"/Primary/"+state), of("B", "Off/Replica/Replicating")); d.Kind != want {
+				t.Errorf("%s/%s: %s %s", power, state, d.Kind, d.Why)
+			}
+		}
 	}
 }
 

@@ -245,12 +245,12 @@ func (p *planRun) accept(ctx workflow.Context, a plans.Answer) string {
 	switch a.Choice {
 	case plans.ChoiceHold:
 		p.paused = true
-		p.tellAll(ctx, pauseSignal, true)
+		p.tellPause(ctx)
 		p.show(ctx)
 		return "On hold: what is under way ends, nothing more is started until resume."
 	case plans.ChoiceResume:
 		p.paused = false
-		p.tellAll(ctx, pauseSignal, false)
+		p.tellPause(ctx)
 		p.show(ctx)
 		return "Going on."
 	case plans.ChoiceStop:

@@ -153,7 +153,7 @@ func TestWhateverBecomesOfACanaryIsKept(t *testing.T) {
 			n.env.RegisterDelayedCallback(n.env.CancelWorkflow, time.Second)
 		}, outcome: "skipped", why: "it was cancelled before it began", calls: "clean", fine: true},
 		"old ones cannot be removed": {change: func(n *canaryNight) { n.left = 1 << 20 }, outcome: "failed", why: "an earlier night has left cannot be removed: the VM at B", calls: "clean"},
-		"a host is dark": {change: func(n *canaryNight) { n.left, n.blocked = 1<<20, true }, outcome: "failed", why: "B does not answer", calls: "clean"},
+		"a host is dark":             {change: func(n *canaryNight) { n.left, n.blocked = 1<<20, true }, outcome: "failed", why: "B does not answer", calls: "clean"},
 		"somebody ends its walk": {change: func(n *canaryNight) {
 			n.env.RegisterDelayedCallback(func() { _ = n.env.SignalWorkflowByID(SelfTestID, StandDownSignal, "dana") }, 90*time.Second)
 		}, outcome: "failed", why: "stopped: dana", calls: "clean make enable clean"},

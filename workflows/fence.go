@@ -21,8 +21,13 @@ const (
 	watchUnseen     = 5 * time.Second  // while a host does not answer, at first
 	watchUnseenMost = 30 * time.Second // and at last
 	watchFenced     = 30 * time.Second // when all that is seen is fenced
+	// goneFor is for how long a host must say that it has no such VM: one that has
+	// just started may not have found its VMs yet.
+	goneFor = 10 * time.Minute
 	// alertEvery is how often people are told again that an old copy runs.
 	alertEvery = time.Hour
+	// watchTries is how often a watch that ends just then is begun anew.
+	watchTries = 3
 	// keptActs is how many acts the status keeps of one copy; the journal has
 	// them all.
 	keptActs = 10
@@ -75,25 +80,46 @@ func watchReturn(ctx workflow.Context, in fenceInput) (plans.FenceStatus, error)
 		return f.status, err
 	}
 	f.begin(ctx)
-	if err := workflow.Await(ctx, func() bool { return !f.goesOn() && (f.loops == 0 || f.ending != "") }); err != nil {
-		return f.status, err
+	for {
+		if err := workflow.Await(ctx, func() bool { return !f.goesOn() && (f.loops == 0 || f.ending != "") }); err != nil {
+			return f.status, err
+		}
+		if err := hear(ctx); err != nil {
+			return f.status, err
+		}
+		switch {
+		case f.goesOn():
+			continue
+		case f.failed != nil:
+			return f.status, f.failed
+		case f.ending != "":
+			f.finish(ctx, plans.VerdictStopped, f.ending)
+		case f.over():
+			f.finish(ctx, plans.VerdictDone, "every old copy is a replica or the good one again, or gone, or was left by a person")
+		default:
+			return f.status, f.continueAsNew(ctx)
+		}
+		f.show(ctx)
+		err := f.notify(ctx, fmt.Sprintf("The watch on %s for plan %s has ended: %s.", f.in.Run.From, f.in.Run.Plan, f.status.Summary))
+		if err != nil {
+			return f.status, err
+		}
+		if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+			return f.status, err
+		}
+		if err := hear(ctx); err != nil || f.ending != "" || f.over() {
+			return f.status, err
+		}
+		// A failover asked for the watch while people were told of its end.
 	}
-	switch {
-	case f.failed != nil:
-		return f.status, f.failed
-	case f.ending != "":
-		f.finish(ctx, plans.VerdictStopped, f.ending)
-	case f.over():
-		f.finish(ctx, plans.VerdictDone, "every old copy is a replica or the good one again, or gone, or was left by a person")
-	default:
-		return f.status, f.continueAsNew(ctx)
-	}
-	f.show(ctx)
-	err := f.notify(ctx, fmt.Sprintf("The watch on %s for plan %s has ended: %s.", f.in.Run.From, f.in.Run.Plan, f.status.Summary))
-	if err != nil {
-		return f.status, err
-	}
-	return f.status, workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+}
+
+// hear lets whoever listens take every signal that has come, also those that
+// arrived together with what ends a workflow: it goes on after them.
+func hear(ctx workflow.Context) error {
+	heard := false
+	workflow.Go(ctx, func(workflow.Context) { heard = true })
+	return workflow.Await(ctx, func() bool { return heard })
 }
 
 func (f *fenceRun) goesOn() bool {
@@ -172,6 +198,7 @@ func (f *fenceRun) watch(run plans.RunInput, vms []plans.RunVM) {
 	s := &f.status
 	s.RunID, s.Plan, s.From, s.To, s.StartedBy, s.OnReturn = run.RunID, run.Plan, run.From, run.To, run.StartedBy, run.OnReturn
 	s.Summary = "looking for " + run.From
+	f.ending, s.Ended, s.Verdict = "", time.Time{}, plans.VerdictRunning
 	for _, vm := range vms {
 		delete(f.decided, vm.ID)
 		fresh := plans.FencedVM{ID: vm.ID, Label: vm.Label, SourceHost: vm.SourceHost, TargetHost: vm.TargetHost, State: plans.FenceUnseen}
@@ -270,8 +297,16 @@ func (f *fenceRun) heard(now time.Time, w activities.WatchedVM, current bool) {
 	}
 	vm.Doing = w.Decision.Why
 	switch {
+	case !w.Gone:
+		vm.GoneSince = time.Time{}
+	case vm.GoneSince.IsZero():
+		vm.GoneSince = now
+	}
+	switch {
 	case !w.Seen:
 		vm.State = plans.FenceUnseen
+	case w.Gone && now.Sub(vm.GoneSince) < scaled(goneFor, f.in.Run.Speed):
+		vm.State, vm.Doing = plans.FenceClosed, w.Decision.Why+"; it is looked for until that has held a while"
 	case w.Over:
 		vm.State = plans.FenceOver
 	case w.Decision.Kind == plans.Act, w.Decision.Kind == plans.Wait:
@@ -334,6 +369,9 @@ func (f *fenceRun) continueAsNew(ctx workflow.Context) error {
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		return err
 	}
+	if err := hear(ctx); err != nil {
+		return err
+	}
 	next := fenceInput{Run: f.in.Run, Carried: &fenceCarried{Status: f.status}}
 	for i := range f.status.VMs {
 		id := f.status.VMs[i].ID
@@ -377,12 +415,18 @@ func (p *planRun) watchSource(ctx workflow.Context) error {
 	for _, vm := range p.in.VMs() {
 		in.VMs = append(in.VMs, plans.RunVM{ID: vm.ID, Label: vm.Label, SourceHost: vm.SourceHost, TargetHost: vm.TargetHost})
 	}
-	err := startApart(ctx, FenceReturn, in, workflow.ChildWorkflowOptions{
-		WorkflowID: FenceID(p.in.Plan), StaticSummary: fmt.Sprintf("watch on %s for plan %s", p.in.From, p.in.Plan),
-	})
-	p.ownWatch = err == nil
-	if temporal.IsWorkflowExecutionAlreadyStartedError(err) && signalOther(ctx, FenceID(p.in.Plan), watchSignal, in) {
-		return nil
+	var err error
+	for try, again := 0, true; again && try < watchTries; try++ {
+		err = startApart(ctx, FenceReturn, in, workflow.ChildWorkflowOptions{
+			WorkflowID: FenceID(p.in.Plan), StaticSummary: fmt.Sprintf("watch on %s for plan %s", p.in.From, p.in.Plan),
+		})
+		p.ownWatch = err == nil
+		again = temporal.IsWorkflowExecutionAlreadyStartedError(err)
+		if again && signalOther(ctx, FenceID(p.in.Plan), watchSignal, in) {
+			return nil
+		}
+		// One that has ended between the two hears nothing: a new one begins.
+		again = again && workflow.GetVersion(ctx, watchBegunAgain, workflow.DefaultVersion, 1) == 1
 	}
 	if err != nil && temporal.IsCanceledError(err) {
 		return err

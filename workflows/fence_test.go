@@ -1,12 +1,14 @@
 package workflows
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -289,6 +291,32 @@ func TestFenceTouchesNothingBeforeTheTakeover(t *testing.T) {
 	}
 }
 
+// A host that has just started says of its VMs that it has none, before it has
+// found them: the watch goes on, and ends when they stay away.
+func TestTheWatchDoesNotTakeAMissingCopyForGoneAtOnce(t *testing.T) {
+	f := newFenceTrial(t, plans.FenceTurnOff)
+	var back, found time.Duration
+	f.desk = func(now time.Duration, s plans.FenceStatus) *plans.Answer {
+		switch {
+		case now > time.Minute && back == 0:
+			back = now
+			f.power(func(c *plans.Copy) { c.Exists = false })
+		case back > 0 && now > back+2*time.Minute && found == 0:
+			found = now
+			f.power(func(c *plans.Copy) { c.Exists, c.Power = c.VM != guid("web"), "Running" })
+		case found > 0 && now > found+5*time.Minute && len(f.world.did("turn-off")) < 3:
+			t.Fatalf("turned off: %v; %+v", f.world.did("turn-off"), s)
+		case found > 0 && now > found+30*time.Minute:
+			f.reprotected()
+		}
+		return nil
+	}
+	f.run()
+	if got := f.world.did("turn-off"); len(got) != 3 || slices.Contains(got, "web") || f.status.Verdict != plans.VerdictDone {
+		t.Errorf("%s: turned off %v: %s", f.status.Verdict, got, f.status.Summary)
+	}
+}
+
 func TestFenceValidators(t *testing.T) {
 	f := newFenceTrial(t, plans.FenceAsk)
 	wrong := []plans.Answer{
@@ -341,6 +369,46 @@ func TestFenceHearsOfOtherRuns(t *testing.T) {
 	f.run()
 	if f.status.Verdict != plans.VerdictStopped || !strings.Contains(f.status.Summary, "taken back by mia") {
 		t.Errorf("%s: %s", f.status.Verdict, f.status.Summary)
+	}
+}
+
+// A failover that asks for the watch while people are told of its end is watched:
+// it was told that somebody listens.
+func TestTheWatchHearsWhoAsksForItAtItsEnd(t *testing.T) {
+	for name, end := range map[string]func(*fenceTrial){
+		"all is over": func(f *fenceTrial) { f.power(nil); f.reprotected() },
+		"told to end": func(f *fenceTrial) { f.env.SignalWorkflow(StandDownSignal, "mia knows better") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFenceTrial(t, plans.FenceAsk)
+			said := 0
+			f.env.OnActivity(activities.NotifyName, mock.Anything, mock.Anything).Return(func(ctx context.Context, in activities.NotifyIn) error {
+				if said++; said == 1 {
+					again := f.in
+					again.Run.RunID = "north-2"
+					f.world.failedOver()
+					f.power(func(c *plans.Copy) { c.Mode, c.State = "Primary", "Replicating" })
+					f.env.SignalWorkflow(watchSignal, again)
+				}
+				return f.world.Notify(ctx, in)
+			})
+			done, fenced := false, false
+			f.desk = func(now time.Duration, s plans.FenceStatus) *plans.Answer {
+				switch {
+				case now > time.Minute && !done:
+					done = true
+					end(f)
+				case said > 0 && states(s)[plans.FenceClosed] == 4:
+					fenced = true
+					f.reprotected()
+				}
+				return nil
+			}
+			f.run()
+			if !fenced || f.status.RunID != "north-2" || f.status.Verdict != plans.VerdictDone || said != 2 {
+				t.Errorf("fenced %v, told %d times, %s of %s: %s", fenced, said, f.status.Verdict, f.status.RunID, f.status.Summary)
+			}
+		})
 	}
 }
 

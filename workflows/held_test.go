@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -206,6 +207,39 @@ func TestWaivedGateGoesOnAndProtects(t *testing.T) {
 	tr.run().wantVerdict(plans.VerdictDone)
 	if got := tr.world.of("db"); got[len(got)-1] != "reverse-replication@DR1" {
 		t.Errorf("db: %v", got)
+	}
+}
+
+// An answer that comes twice, or for a question that answered itself, decides
+// nothing about the next question of its VM.
+func TestALateAnswerIsNotTakenForTheNextQuestion(t *testing.T) {
+	for _, late := range []plans.Choice{plans.ChoiceSkip, plans.ChoiceBringBack, plans.ChoiceTurnOff} {
+		t.Run(string(late), func(t *testing.T) {
+			tr := newTrial(t, northwind(), nil)
+			tr.world.gate = func(_ context.Context, in activities.GateIn) (activities.GateOut, error) {
+				return activities.GateOut{Passed: in.VM != guid("db"), Detail: "refused"}, nil
+			}
+			sent, asked := false, 0
+			tr.world.looked = func(in activities.AdvanceIn) {
+				if in.VM.Label == "db" && in.Intent.UpTo == plans.PhaseMove && !sent {
+					sent = true
+					if err := tr.env.SignalWorkflowByID(VMPartID(guid("db"), plans.PlannedFailover), answerSignal, plans.Answer{Choice: late, By: "mia", Reason: "late"}); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			tr.desk = func(n int, s plans.RunStatus) *plans.Answer {
+				if _, ok := question(s, "db"); ok {
+					asked++
+					return &plans.Answer{Choice: plans.ChoiceSkip, VM: "db", Reason: "monitored by hand"}
+				}
+				return approving(n, s)
+			}
+			tr.run().wantVerdict(plans.VerdictDone)
+			if !sent || asked == 0 || !strings.Contains(fmt.Sprint(tr.report().Status.Findings), "monitored by hand") {
+				t.Errorf("sent %v, asked %d times: %+v", sent, asked, tr.report().Status.Findings)
+			}
+		})
 	}
 }
 

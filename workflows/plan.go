@@ -25,6 +25,7 @@ type stagePart struct {
 	off, up bool
 	held    bool // every VM that order waits for here waits for a person
 	ended   bool
+	telling bool // it is being told of a hold or its end
 }
 
 // planRun is a run of a plan.
@@ -343,6 +344,25 @@ func (p *planRun) tellAll(ctx workflow.Context, signal string, value any) {
 	for i := range p.in.Steps {
 		for _, part := range p.parts[i] {
 			p.tell(ctx, part, signal, value)
+		}
+	}
+}
+
+// tellPause tells every stage whether the run is on hold: one word after the
+// other, since signals may overtake one another, and what was said last holds.
+func (p *planRun) tellPause(ctx workflow.Context) {
+	for i := range p.in.Steps {
+		for _, part := range p.parts[i] {
+			workflow.Go(ctx, func(ctx workflow.Context) {
+				if workflow.Await(ctx, func() bool { return !part.telling }) != nil || part.ended {
+					return
+				}
+				part.telling = true
+				if err := part.future.SignalChildWorkflow(ctx, pauseSignal, p.paused).Get(ctx, nil); err != nil {
+					workflow.GetLogger(ctx).Warn("a stage does not listen", "signal", pauseSignal, "error", err)
+				}
+				part.telling = false
+			})
 		}
 	}
 }

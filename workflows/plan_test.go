@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.temporal.io/sdk/client"
 
@@ -281,6 +282,49 @@ func TestCancelTakesBackWhatIsHalfway(t *testing.T) {
 	for _, vm := range []string{"dc", "web"} {
 		if got := tr.world.of(vm); !slices.Equal(got, []string{"stop-failover@HQ1", "start@HQ1"}) {
 			t.Errorf("%s: %v", vm, got)
+		}
+	}
+}
+
+// Hold and resume in one breath: the first word takes longer than the second, and
+// the run goes on all the same.
+func TestAHoldThatIsOvertakenByItsEndHoldsNothing(t *testing.T) {
+	said, paused, quiet := 0, 0, 10
+	tr := newTrial(t, northwind(), nil)
+	tr.wire.takes = func(signal string) time.Duration {
+		if signal != pauseSignal {
+			return 0
+		}
+		if paused++; paused == 1 {
+			return 5 * time.Second
+		}
+		return 0
+	}
+	tr.desk = func(n int, s plans.RunStatus) *plans.Answer {
+		if q, ok := question(s, ""); ok && q.Step == 3 && said < 2 {
+			said++
+			return &plans.Answer{Choice: []plans.Choice{plans.ChoiceHold, plans.ChoiceResume}[said-1]}
+		} else if ok && q.Step == 3 && quiet > 0 {
+			quiet-- // until both words have arrived
+			return nil
+		}
+		return approving(n, s)
+	}
+	tr.run().wantVerdict(plans.VerdictDone)
+	if said != 2 || paused == 0 {
+		t.Errorf("said %d, told %d times", said, paused)
+	}
+}
+
+// A run that lost sight of a VM calls nothing safe and nothing unchanged, however it
+// was ended.
+func TestWhatWasNotSeenToItsEndIsNotCalledSafe(t *testing.T) {
+	for _, n := range []verdictCount{{unknown: 1}, {unknown: 1, refused: 3}, {unknown: 1, stopped: 2, changed: 2}, {unknown: 1, done: 3, changed: 3}} {
+		for _, stopping := range []bool{false, true} {
+			p := &planRun{stopping: stopping}
+			if got := p.endVerdict(n); got != plans.VerdictUnknown {
+				t.Errorf("%+v, stopping %v: %s", n, stopping, got)
+			}
 		}
 	}
 }

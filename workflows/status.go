@@ -83,7 +83,7 @@ func (p *planRun) conclude(ctx workflow.Context) {
 	case plans.VerdictRefused:
 		s.Summary = "Not done: " + orWords(p.stopWhy, "every VM was refused") + ". Nothing was changed."
 	case plans.VerdictStopped:
-		if p.in.Operation == plans.TestFailover && n.unknown == 0 {
+		if p.in.Operation == plans.TestFailover {
 			s.Summary = fmt.Sprintf("Not passed (%s): %d of %d VMs tested. Production was not touched, and no test copy is left.", orWords(p.stopWhy, "not every gate passed"), n.done, len(s.VMs))
 			break
 		}
@@ -185,16 +185,16 @@ func countVerdicts(vms []plans.VMStatus) verdictCount {
 // endVerdict is the worst that is true of the VMs.
 func (p *planRun) endVerdict(n verdictCount) plans.Verdict {
 	switch {
-	case p.stopping && n.changed == 0:
+	case p.stopping && n.changed == 0 && n.unknown == 0:
 		return plans.VerdictRefused
 	case n.stuck > 0:
 		return plans.VerdictStuck
+	case n.unknown > 0: // what nobody saw the end of is neither safe nor unchanged
+		return plans.VerdictUnknown
 	case n.refused > 0 && n.changed == 0 && n.done == 0:
 		return plans.VerdictRefused
 	case p.stopping || n.stopped > 0 || n.refused > 0:
 		return plans.VerdictStopped
-	case n.unknown > 0:
-		return plans.VerdictUnknown
 	}
 	return plans.VerdictDone
 }

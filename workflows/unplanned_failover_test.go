@@ -57,6 +57,26 @@ func TestUnplannedOfALostSite(t *testing.T) {
 	}
 }
 
+// The watch of an earlier failover ends just when this one relies on it: another
+// one is begun.
+func TestAWatchThatEndsJustThenIsBegunAnew(t *testing.T) {
+	tr := lostSite(t, approving)
+	asked := 0
+	tr.wire.childID = func(id string) string {
+		if id == FenceID("north") {
+			if asked++; asked == 1 {
+				return RunID("north", plans.UnplannedFailover) // an id that is in use
+			}
+		}
+		return id
+	}
+	tr.run()
+	tr.wantVerdict(plans.VerdictDone)
+	if asked != 2 || len(tr.world.watches) == 0 {
+		t.Errorf("asked %d times for a watch, which looked %d times", asked, len(tr.world.watches))
+	}
+}
+
 // Without a person's word an unseen site is not dark: nothing is failed over.
 func TestUnplannedWithoutAStatementHolds(t *testing.T) {
 	tr := lostSite(t, func(n int, s plans.RunStatus) *plans.Answer {

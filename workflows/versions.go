@@ -13,4 +13,10 @@ const (
 	// repairsGiveWay (2026-11-25): a stage that finds a VM held tells what holds it
 	// to give way, and waits for it, before it asks a person.
 	repairsGiveWay = "repairs-give-way-20261125"
+	// answersCountOnce (2026-11-29): an answer counts for the question it was given to,
+	// not for the next one of its VM.
+	answersCountOnce = "answers-count-once-20261129"
+	// watchBegunAgain (2026-11-29): a watch that ends just when an unplanned failover
+	// relies on it is begun anew.
+	watchBegunAgain = "watch-begun-again-20261129"
 )

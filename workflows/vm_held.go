@@ -31,6 +31,9 @@ func (v *vmRun) hold(ctx workflow.Context, phase plans.Phase, d plans.Decision) 
 		since = v.blind
 		d.Why = fmt.Sprintf("since %s UTC: %s", since.Format("2 Jan 15:04"), d.Why)
 	}
+	if v.report.Question == nil {
+		v.forgetAnswers(ctx)
+	}
 	v.ask(ctx, phase, d, since)
 	ready := func() bool {
 		return len(v.answers) > 0 || v.stopping || phase == plans.PhaseGates && v.waiver != ""
@@ -46,7 +49,11 @@ func (v *vmRun) hold(ctx workflow.Context, phase plans.Phase, d plans.Decision) 
 	case len(v.answers) > 0:
 		answer := v.answers[0]
 		v.answers = v.answers[1:]
+		fits := slices.Contains(v.report.Question.Choices, answer.Choice)
 		v.goOn()
+		if !fits && answersOnce(ctx) {
+			return nil // it was given to another question: this one is put again
+		}
 		return v.follow(ctx, phase, answer)
 	case v.stopping && v.mustFinish(phase):
 		v.settle(ctx, plans.VerdictStuck, "runs at "+v.in.VM.TargetHost+" and does not replicate back: "+d.Why)
@@ -54,6 +61,19 @@ func (v *vmRun) hold(ctx workflow.Context, phase plans.Phase, d plans.Decision) 
 		v.goOn()
 	}
 	return nil
+}
+
+// forgetAnswers drops what was said before this question was put: a second answer
+// to one that was answered, or one to a host that came back by itself. Nobody
+// decided about this question yet.
+func (v *vmRun) forgetAnswers(ctx workflow.Context) {
+	if len(v.answers) > 0 && answersOnce(ctx) {
+		v.answers = nil
+	}
+}
+
+func answersOnce(ctx workflow.Context) bool {
+	return workflow.GetVersion(ctx, answersCountOnce, workflow.DefaultVersion, 1) == 1
 }
 
 // ask puts the question, and tells when it is another one than before.

@@ -15,10 +15,12 @@ import (
 )
 
 // wire stands between a workflow and its server: it counts what would become
-// events of its history, and can send a child's start to another id.
+// events of its history, can send a child's start to another id, and can let a
+// signal to a child take its time.
 type wire struct {
 	interceptor.WorkerInterceptorBase
 	childID func(id string) string
+	takes   func(signal string) time.Duration
 
 	mu     sync.Mutex
 	events map[string]int // by workflow id
@@ -109,6 +111,11 @@ func (o *outbound) SignalExternalWorkflow(ctx workflow.Context, id, run, name st
 func (o *outbound) SignalChildWorkflow(ctx workflow.Context, id, name string, arg any) workflow.Future {
 	o.wire.count(own(ctx), signalEvents+taskEvents)
 	o.wire.count(id, gotEvents)
+	if o.wire.takes != nil {
+		if takes := o.wire.takes(name); takes > 0 {
+			_ = workflow.Sleep(ctx, takes)
+		}
+	}
 	return o.Next.SignalChildWorkflow(ctx, id, name, arg)
 }
 

@@ -214,7 +214,7 @@ func (w *world) WatchReturn(ctx context.Context, in activities.WatchIn) (activit
 			return out, err
 		}
 		out.VMs = append(out.VMs, activities.WatchedVM{ID: vm.VM.ID, Decision: done.Decision, Act: done.Act, Seen: s.Reached, At: s.At,
-			TakenOver: plans.HasTakenOver(t), Both: plans.BothRun(s, t), Over: plans.FenceIsOver(s)})
+			TakenOver: plans.HasTakenOver(t), Both: plans.BothRun(s, t), Over: plans.FenceIsOver(s), Gone: plans.IsGone(s)})
 	}
 	return out, nil
 }

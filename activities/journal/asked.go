@@ -16,19 +16,27 @@ import (
 // for last is remembered beside the entries, so that its own work is known again
 // after a kill.
 
-// ends are the verbs after which nothing of an earlier one is left.
-var ends = map[plans.Verb]plans.Verb{
-	plans.VerbStopFailover: plans.VerbStartFailover, plans.VerbStopTest: plans.VerbStartTest, plans.VerbAutoStart: plans.VerbNoAutoStart,
-}
+// ends are the verbs after which nothing of an earlier one is left, also where
+// no answer comes.
+var ends = map[plans.Verb]plans.Verb{plans.VerbStopFailover: plans.VerbStartFailover, plans.VerbStopTest: plans.VerbStartTest}
 
 func askedKey(vm, host string, verb plans.Verb) []byte {
 	return []byte(strings.ToLower(vm) + "\x00" + host + "\x00" + string(verb))
 }
 
+// kept is a note as it is kept. Again is true where the same run had asked before
+// and does not know that nothing came of it.
+type kept struct {
+	plans.ActNote
+	Again bool `json:"again,omitempty"`
+}
+
 // remember keeps a note of every verb: one that was left out would be sent again
 // after a kill.
 func remember(asked *bolt.Bucket, n plans.ActNote) error {
-	text, err := json.Marshal(n)
+	key := askedKey(n.VM, n.Host, n.Verb)
+	old, found, damaged := parseAsked(asked.Get(key))
+	text, err := json.Marshal(kept{n, found && damaged == nil && old.Run == n.Run})
 	if err != nil {
 		return err
 	}
@@ -37,7 +45,27 @@ func remember(asked *bolt.Bucket, n plans.ActNote) error {
 			return err
 		}
 	}
-	return asked.Put(askedKey(n.VM, n.Host, n.Verb), text)
+	return asked.Put(key, text)
+}
+
+// forget takes back what the outcome of an act shows to hold no more: a failover
+// that was not begun is somebody else's when it is found, and how a fenced copy
+// started before is needed until it starts so again.
+func forget(asked *bolt.Bucket, before Entry, outcome string) error {
+	verb := before.Verb
+	switch {
+	case verb == plans.VerbStartFailover && (outcome == "moved" || outcome == "expired" || outcome == "not-sent"):
+		var n kept
+		text := asked.Get(askedKey(before.VM, before.Host, verb))
+		if err := json.Unmarshal(text, &n); err != nil || n.Again {
+			return nil // an earlier asking may be what was found
+		}
+	case verb == plans.VerbAutoStart && outcome == "done":
+		verb = plans.VerbNoAutoStart
+	default:
+		return nil
+	}
+	return asked.Delete(askedKey(before.VM, before.Host, verb))
 }
 
 // Asked is what this engine asked a host for last with a verb. found is false when

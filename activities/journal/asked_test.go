@@ -71,6 +71,46 @@ func TestEveryVerbThatWasSentIsRemembered(t *testing.T) {
 	}
 }
 
+// Whose a failover is, and how a copy started before its fence, is taken from what
+// became of the asking.
+func TestWhatBecameOfAnActDecidesWhatIsRemembered(t *testing.T) {
+	j, err := Open(filepath.Join(t.TempDir(), "j.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = j.Close() }()
+	run := ""
+	act := func(verb plans.Verb, outcome string) {
+		t.Helper()
+		seq, err := j.Before(plans.ActNote{Run: run, VM: "vm", Host: "B", Verb: verb, AutoStart: "Start"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := j.After(seq, plans.ActRecord{Host: "B", Verb: verb, Outcome: outcome}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for outcome, want := range map[string]bool{"done": true, "no-answer": true, "failed": true, "moved": false, "expired": false, "not-sent": false} {
+		run = outcome
+		act(plans.VerbStartFailover, outcome)
+		if _, ours, err := j.Asked("vm", "B", plans.VerbStartFailover); err != nil || ours != want {
+			t.Errorf("a failover that was %s is ours: %v, %v", outcome, ours, err)
+		}
+	}
+	act(plans.VerbStartFailover, "no-answer")
+	act(plans.VerbStartFailover, "moved")
+	if _, ours, err := j.Asked("vm", "B", plans.VerbStartFailover); err != nil || !ours {
+		t.Errorf("what an earlier asking may have begun is somebody else's: %v", err)
+	}
+	for outcome, want := range map[string]bool{"done": false, "no-answer": true, "failed": true, "moved": true, "expired": true, "not-sent": true} {
+		act(plans.VerbNoAutoStart, "done")
+		act(plans.VerbAutoStart, outcome)
+		if n, known, err := j.Asked("vm", "B", plans.VerbNoAutoStart); err != nil || known != want || known && n.AutoStart != "Start" {
+			t.Errorf("an automatic start that was %s: known %v %q, %v", outcome, known, n.AutoStart, err)
+		}
+	}
+}
+
 // What was seen of an old copy holds for the run that saw it, also after a kill.
 func TestSightsOfAnOldCopyBelongToTheirRun(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "j.db")

@@ -168,6 +168,9 @@ func (j *Journal) After(seq uint64, r plans.ActRecord) error {
 		if before.Kind != KindBefore {
 			return Entry{}, fmt.Errorf("entry %d is a %s and has no outcome", seq, before.Kind)
 		}
+		if err := forget(tx.Bucket(askedBucket), before, r.Outcome); err != nil {
+			return Entry{}, err
+		}
 		return Entry{
 			Kind: KindAfter, Run: before.Run, Plan: before.Plan, VM: before.VM, Label: before.Label,
 			Host: r.Host, Verb: r.Verb, Irreversible: before.Irreversible, Outcome: r.Outcome, Text: r.Error,
