@@ -18,39 +18,22 @@ import (
 // canaries keeps the Temporal Schedules of the configuration's canaries as its
 // files are now, and notes what was missed.
 type canaries struct {
+	*keeper
 	journal    *journal.Journal
 	client     *control.Client
 	log        *slog.Logger
 	attributes bool
-	wake       chan struct{}
 
-	mu      sync.Mutex
-	cfg     *Configuration
-	results map[string][]plans.CanaryResult // nil when the journal is to be read
-	cancel  context.CancelFunc
-	loop    sync.WaitGroup
+	reading sync.Mutex
+	// results are those of the journal; nil when it is to be read.
+	results map[string][]plans.CanaryResult
 }
 
 func newCanaries(o Options, client *control.Client) *canaries {
-	return &canaries{journal: o.Folder.Journal, client: client, log: o.Log, attributes: o.SearchAttributes, wake: make(chan struct{}, 1), cfg: o.Configuration}
+	return &canaries{keeper: newKeeper(o.Configuration), journal: o.Folder.Journal, client: client, log: o.Log, attributes: o.SearchAttributes}
 }
 
-// adopt goes on with a changed configuration.
-func (c *canaries) adopt(cfg *Configuration) {
-	c.mu.Lock()
-	c.cfg = cfg
-	c.mu.Unlock()
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (c *canaries) now() *Configuration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.cfg
-}
+func (c *canaries) start() { c.run(drillEvery, c.log, "canaries", c.keep) }
 
 // deps is what a canary asks when it is due.
 func (c *canaries) deps() activities.CanaryDeps {
@@ -65,33 +48,6 @@ func (c *canaries) find(name, by, reason string) (plans.Canary, plans.SelfTestSe
 	}
 	setup, err := plans.ResolveCanary(cfg.Config, canary, shortName(), cfg.Speed(), by, reason)
 	return canary, setup, err
-}
-
-func (c *canaries) start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	c.cancel = cancel
-	c.loop.Go(func() {
-		again := time.NewTicker(drillEvery)
-		defer again.Stop()
-		for {
-			if err := c.keep(ctx, time.Now().UTC()); err != nil && ctx.Err() == nil {
-				c.log.Warn("the calendar of canaries is not as the configuration has it", "error", err)
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-c.wake:
-			case <-again.C:
-			}
-		}
-	})
-}
-
-func (c *canaries) stop() {
-	if c.cancel != nil {
-		c.cancel()
-		c.loop.Wait()
-	}
 }
 
 // keep makes the calendar what the configuration says: each canary's next moments
@@ -175,16 +131,16 @@ func (c *canaries) missed(canary plans.Canary, is control.CanarySchedule, at, no
 // save keeps a result.
 func (c *canaries) save(r plans.CanaryResult) error {
 	err := c.journal.SaveCanary(r)
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.reading.Lock()
+	defer c.reading.Unlock()
 	c.results = nil
 	return err
 }
 
 // past is what became of all canaries; the journal is read once for each change.
 func (c *canaries) past() (map[string][]plans.CanaryResult, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.reading.Lock()
+	defer c.reading.Unlock()
 	if c.results != nil {
 		return c.results, nil
 	}

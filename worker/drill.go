@@ -29,69 +29,20 @@ const (
 // drills keeps the Temporal Schedules of the configuration's drills as its files
 // are now, and reports what was missed.
 type drills struct {
+	*keeper
 	journal    *journal.Journal
 	client     *control.Client
 	tell       func(activities.NotifyIn) error
 	log        *slog.Logger
 	version    string
 	attributes bool
-	wake       chan struct{}
-
-	mu     sync.Mutex
-	cfg    *Configuration
-	cancel context.CancelFunc
-	ended  chan struct{}
 }
 
 func newDrills(o Options, client *control.Client, tell func(activities.NotifyIn) error) *drills {
-	return &drills{journal: o.Folder.Journal, client: client, tell: tell, log: o.Log, version: o.Version, attributes: o.SearchAttributes,
-		wake: make(chan struct{}, 1), cfg: o.Configuration}
+	return &drills{keeper: newKeeper(o.Configuration), journal: o.Folder.Journal, client: client, tell: tell, log: o.Log, version: o.Version, attributes: o.SearchAttributes}
 }
 
-// adopt goes on with a changed configuration.
-func (d *drills) adopt(cfg *Configuration) {
-	d.mu.Lock()
-	d.cfg = cfg
-	d.mu.Unlock()
-	select {
-	case d.wake <- struct{}{}:
-	default:
-	}
-}
-
-func (d *drills) now() *Configuration {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.cfg
-}
-
-func (d *drills) start() {
-	ctx, cancel := context.WithCancel(context.Background())
-	d.cancel, d.ended = cancel, make(chan struct{})
-	go func() {
-		defer close(d.ended)
-		again := time.NewTicker(drillEvery)
-		defer again.Stop()
-		for {
-			if err := d.keep(ctx, time.Now().UTC()); err != nil && ctx.Err() == nil {
-				d.log.Warn("the calendar of drills is not as the configuration has it", "error", err)
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-d.wake:
-			case <-again.C:
-			}
-		}
-	}()
-}
-
-func (d *drills) stop() {
-	if d.cancel != nil {
-		d.cancel()
-		<-d.ended
-	}
-}
+func (d *drills) start() { d.run(drillEvery, d.log, "drills", d.keep) }
 
 // deps is what a drill asks when it is due.
 func (d *drills) deps() activities.DrillDeps {

@@ -232,6 +232,6 @@ func TestADrillOfAnUnreadableCalendarIsNotFound(t *testing.T) {
 	j, err := journal.Open(filepath.Join(t.TempDir(), "journal.db"))
 	require.NoError(t, err)
 	defer func() { _ = j.Close() }()
-	_, err = (&drills{cfg: &cfg, journal: j}).find("weekly", plans.DrillStart{Due: time.Now()})
+	_, err = (&drills{keeper: newKeeper(&cfg), journal: j}).find("weekly", plans.DrillStart{Due: time.Now()})
 	require.ErrorContains(t, err, "Gone/City")
 }

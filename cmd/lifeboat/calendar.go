@@ -10,6 +10,24 @@ import (
 	"github.com/lifeboat-dr/lifeboat/worker/control"
 )
 
+// called is the one of a name, or all where none is named; key is where the
+// configuration has them.
+func called[T any](all []T, kind, key, name string, nameOf func(T) string) ([]T, error) {
+	if name == "" {
+		return all, nil
+	}
+	known := make([]string, len(all))
+	for i, one := range all {
+		if known[i] = nameOf(one); known[i] == name {
+			return all[i : i+1], nil
+		}
+	}
+	if len(known) == 0 {
+		return nil, usage("no %s %q: the configuration has none (%s:)", kind, name, key)
+	}
+	return nil, usage("no %s %q: the configuration has %s", kind, name, strings.Join(known, ", "))
+}
+
 // steered is a kind of thing on a calendar that people pause and resume.
 type steered struct {
 	kind, means string // "drill", "nothing is tested"

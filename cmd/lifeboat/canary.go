@@ -49,20 +49,8 @@ func canariesOf(c *cli.Context, name string) (*worker.Configuration, []plans.Can
 	if err != nil {
 		return nil, nil, &failure{exitUsage, err}
 	}
-	if name == "" {
-		return cfg, cfg.Canaries, nil
-	}
-	if one, ok := cfg.Canary(name); ok {
-		return cfg, []plans.Canary{one}, nil
-	}
-	known := make([]string, len(cfg.Canaries))
-	for i := range cfg.Canaries {
-		known[i] = cfg.Canaries[i].Name
-	}
-	if len(known) == 0 {
-		return nil, nil, usage("no canary %q: the configuration has none (canaries:)", name)
-	}
-	return nil, nil, usage("no canary %q: the configuration has %s", name, strings.Join(known, ", "))
+	found, err := called(cfg.Canaries, "canary", "canaries", name, func(one plans.Canary) string { return one.Name })
+	return cfg, found, err
 }
 
 // canaryRow is a canary in a list.

@@ -58,20 +58,8 @@ func drillsOf(c *cli.Context, name string) (*worker.Configuration, []plans.Sched
 	if err != nil {
 		return nil, nil, &failure{exitUsage, err}
 	}
-	if name == "" {
-		return cfg, cfg.Drills, nil
-	}
-	if d, ok := cfg.Drill(name); ok {
-		return cfg, []plans.ScheduledDrill{*d}, nil
-	}
-	known := make([]string, len(cfg.Drills))
-	for i := range cfg.Drills {
-		known[i] = cfg.Drills[i].Name
-	}
-	if len(known) == 0 {
-		return nil, nil, usage("no drill %q: the configuration has none (drills:)", name)
-	}
-	return nil, nil, usage("no drill %q: the configuration has %s", name, strings.Join(known, ", "))
+	found, err := called(cfg.Drills, "drill", "drills", name, func(one plans.ScheduledDrill) string { return one.Name })
+	return cfg, found, err
 }
 
 // drillRow is a drill in a list.
