@@ -34,6 +34,7 @@ func Ready(l ReadyLook) ReadyReport {
 		r.vm(vm)
 	}
 	r.room()
+	r.take()
 	r.trust()
 	r.people()
 	r.notes()

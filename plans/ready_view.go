@@ -132,6 +132,10 @@ type ReadyReport struct {
 	Hosts    []ReadyHost `json:"hosts"`
 	LeftOut  []LeftOut   `json:"left_out,omitempty"`
 	Findings []Finding   `json:"findings,omitempty"`
+	// takes is what its VMs would take of targets, free what those have; for
+	// TogetherReady.
+	takes []taking
+	free  map[string]uint64
 }
 
 // ReadyVM is one line of the table.

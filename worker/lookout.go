@@ -306,6 +306,7 @@ func (l *lookout) all(now time.Time) []plans.ReadyReport {
 	for i := range l.cfg.Plans {
 		out = append(out, l.report(&l.cfg.Plans[i], now))
 	}
+	plans.TogetherReady(out)
 	rank := map[plans.ReadyVerdict]int{plans.ReadyNo: 0, plans.ReadyUnknown: 1, plans.ReadyYes: 2}
 	slices.SortStableFunc(out, func(a, b plans.ReadyReport) int { return rank[a.Verdict] - rank[b.Verdict] })
 	return out
