@@ -95,7 +95,7 @@ func (a *Activities) Named() map[string]any {
 		RepairLookName: a.RepairLook, RepairActName: a.RepairAct,
 		OpenDrillName: a.OpenDrill, DrillBesideName: a.DrillBeside, DropDrillName: a.DropDrill,
 		OrphanLookName: a.OrphanLook, OrphanActName: a.OrphanAct,
-		OpenCanaryName: a.OpenCanary, CloseCanaryName: a.CloseCanary,
+		OpenCanaryName: a.OpenCanary, CanaryRunName: a.CanaryRun, CloseCanaryName: a.CloseCanary,
 		SelfTestLookName: a.SelfTestLook, SelfTestStepName: a.SelfTestStep, SelfTestCleanName: a.SelfTestClean,
 	}
 }

@@ -11,6 +11,7 @@ import (
 // Names of the canaries' activities.
 const (
 	OpenCanaryName  = "open-canary"
+	CanaryRunName   = "canary-run"
 	CloseCanaryName = "close-canary"
 )
 
@@ -61,6 +62,20 @@ func (a *Activities) OpenCanary(ctx context.Context, in CanaryIn) (CanaryOut, er
 		out.Result = plans.SkipCanary(out.Result, plans.CanaryAside(who).Text)
 	}
 	return out, nil
+}
+
+// CanaryRunIn asks for the run that moves a canary's VM to one side.
+type CanaryRunIn struct {
+	Setup plans.SelfTestSetup `json:"setup"`
+	VM    string              `json:"vm"`
+	To    plans.SelfTestSide  `json:"to"`
+	Run   string              `json:"run"`
+}
+
+// CanaryRun resolves that run. It asks no host; it is an activity so that a later
+// version, which resolves otherwise, does not change a run that has begun.
+func (a *Activities) CanaryRun(_ context.Context, in CanaryRunIn) (plans.RunInput, error) {
+	return plans.CanaryRun(in.Setup, in.VM, in.To, in.Run)
 }
 
 // CloseCanary keeps what became of a canary, once.

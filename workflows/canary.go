@@ -133,7 +133,9 @@ func (w *selfTestWalk) move(ctx workflow.Context, step string) error {
 	to, _ := plans.CanaryMove(step)
 	began, speed := workflow.Now(ctx), max(w.in.Setup.Speed, 1)
 	w.say(ctx, "step %d of %d: %s", w.status.Step, w.status.Steps, step)
-	run, err := plans.CanaryRun(w.status.Setup, w.progress.VM, to, w.in.Run+"-"+step)
+	var run plans.RunInput
+	err := workflow.ExecuteActivity(ownWork(ctx, "the run of "+step), activities.CanaryRunName,
+		activities.CanaryRunIn{Setup: w.status.Setup, VM: w.progress.VM, To: to, Run: w.in.Run + "-" + step}).Get(ctx, &run)
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,9 @@ func newCanaryNight(t *testing.T) *canaryNight {
 			n.open(&out)
 			return out, nil
 		},
+		activities.CanaryRunName: func(_ context.Context, in activities.CanaryRunIn) (plans.RunInput, error) {
+			return plans.CanaryRun(in.Setup, in.VM, in.To, in.Run)
+		},
 		activities.CloseCanaryName: func(_ context.Context, r plans.CanaryResult) error {
 			if err := n.keeps(); err != nil {
 				return err
