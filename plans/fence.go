@@ -119,6 +119,11 @@ func stopReturned(i Intent, s, t Copy) Decision {
 	}
 	d := refuse(fmt.Sprintf("DANGER: the old copy is %s at %s too%s. Its disk may hold changes made since then that exist nowhere else", s.Power, s.Host, sinceUptime(s)),
 		"turn-off cuts its power and keeps its disk; disconnect lets it run without a network")
+	if isOff(t.Power) {
+		d = refuse(fmt.Sprintf("DANGER: the old copy is %s at %s%s, and the one at %s, which took over, is off: users may be on the old one. Each may hold changes that exist nowhere else",
+			s.Power, s.Host, sinceUptime(s), t.Host),
+			"say which copy shall go on before this one is stopped: turn-off cuts its power and keeps its disk, then no copy runs until the failover is run again; disconnect lets it run without a network")
+	}
 	d.Offer = []Choice{ChoiceTurnOff, ChoiceDisconnect}
 	return d
 }

@@ -16,7 +16,7 @@ import (
 // operations in Hyper-V Replica", test failover.
 func nextTestFailover(i Intent, t Copy) Decision {
 	if i.UpTo == PhaseCleanUp {
-		return cleanUpTest(t)
+		return cleanUpTest(i, t)
 	}
 	switch Classify(t) {
 	case RReplicating, RPaused:
@@ -77,9 +77,13 @@ func startTest(i Intent, t Copy) Decision {
 	return wait(fmt.Sprintf("the test copy at %s is %s", t.Host, t.Test.Power))
 }
 
-// cleanUpTest removes the test copy. Beside a failover that is pending the same
-// cmdlet could take that one back, so it is left to a person then.
-func cleanUpTest(t Copy) Decision {
+// cleanUpTest removes the test copy; one that was asked for may still come to be.
+// Beside a failover that is pending the same cmdlet could take that one back, so it
+// is left to a person then.
+func cleanUpTest(i Intent, t Copy) Decision {
+	if t.TestVM == "" && i.Asked {
+		return wait("a test copy was asked for, and no answer came; waiting whether " + t.Host + " shows it")
+	}
 	if t.TestVM == "" {
 		return finished("no test copy at " + t.Host + "; replication is " + t.State)
 	}

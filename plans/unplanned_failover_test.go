@@ -244,6 +244,43 @@ func TestAnOldCopyOffTheNetworkMayBeChosen(t *testing.T) {
 	}
 }
 
+// Which copies run is said as it is: an old one that came back while the other is down
+// may be the only one that users have.
+func TestAnOldCopyThatRunsAloneIsNotCalledOneOfTwo(t *testing.T) {
+	m := lost(dialects[0])
+	m.walk(toward(UnplannedFailover), 99)
+	m.settle()
+	m.returned = true
+	m.comeBack()
+	watch := toward(Fence)
+	watch.Fence = FenceAsk
+	if d := m.walk(watch, 99); d.Kind != Refuse || !strings.Contains(d.Why, " at "+m.s.Host+" too") {
+		t.Fatalf("both run: %s %s", d.Kind, d.Why)
+	}
+	m.t.Power = "Off"
+	d := m.walk(watch, 99)
+	if d.Kind != Refuse || strings.Contains(d.Why, m.s.Host+" too") || !strings.Contains(d.Why, m.t.Host+", which took over, is off") || !slices.Contains(d.Offer, ChoiceTurnOff) {
+		t.Errorf("it runs alone: %s %s", d.Kind, d.Why)
+	}
+}
+
+// A clean-up waits for a test copy that was asked for and may still come.
+func TestACleanUpWaitsForWhatWasAskedFor(t *testing.T) {
+	replica := Copy{Reached: true, Exists: true, Host: "B", Power: "Off", Mode: "Replica", State: "Replicating"}
+	clean := Intent{Operation: TestFailover, UpTo: PhaseCleanUp, Asked: true}
+	if d := Next(clean, Copy{}, replica); d.Kind != Wait {
+		t.Errorf("it may still come: %s %s", d.Kind, d.Why)
+	}
+	replica.TestVM = "x"
+	if d := Next(clean, Copy{}, replica); d.Kind != Act || d.Verb != VerbStopTest {
+		t.Errorf("it came: %s %s", d.Kind, d.Why)
+	}
+	replica.TestVM, clean.Asked = "", false
+	if d := Next(clean, Copy{}, replica); d.Kind != Done {
+		t.Errorf("it comes no more: %s %s", d.Kind, d.Why)
+	}
+}
+
 // A point that went with the commit is refused by name.
 func TestAfterTheCommitThereIsNoOtherPoint(t *testing.T) {
 	m := lost(dialects[0])

@@ -174,9 +174,25 @@ func (s *chaosStory) stated(e truth.Entry) bool {
 	})
 }
 
+// cameBack is true for a VM whose old copy its host started after the failover,
+// while the copy that took over may have been down: nobody can keep users from it.
+func (s *chaosStory) cameBack(vm string, ledger []truth.Entry) bool {
+	back := false
+	for _, e := range ledger {
+		here := e.VM == vm && s.farm.farm.Host(e.Host) != nil && s.farm.farm.Host(e.Host).Site() == s.site
+		switch {
+		case here && e.Done() && e.From == "Start-VMFailover":
+			back = false
+		case e.VM == vm && !here && e.What == "power" && e.To == "Running" && e.By == "host":
+			back = true
+		}
+	}
+	return back
+}
+
 // settleLoss: an operation that is done has lost no write (I2), but for those
 // that an unplanned failover said it would, that somebody gave up, or that users
-// wrote in an old copy that came back beside the good one.
+// wrote in an old copy that came back beside the good one, or in its place.
 func (s *chaosStory) settleLoss(op chaosOperation) {
 	ledger := s.ledger()
 	_, given := truth.Acts(ledger, s.consented)
@@ -187,7 +203,7 @@ func (s *chaosStory) settleLoss(op chaosOperation) {
 		}
 		missing := c.Writes.Missing + c.Writes.Committed - min(c.Writes.Committed, c.Writes.Held)
 		twin := slices.ContainsFunc(returned, func(t truth.Twin) bool { return t.VM == c.VM })
-		if missing > s.given[c.VM] && op.op != plans.UnplannedFailover && op.op != plans.Cancel && !given[c.VM] && !twin {
+		if missing > s.given[c.VM] && op.op != plans.UnplannedFailover && op.op != plans.Cancel && !given[c.VM] && !twin && !s.cameBack(c.VM, ledger) {
 			s.breaks("I2: after %s %s@%s lacks %d writes, %d were known to be lost: %+v", op.name, c.Name, c.Host, missing, s.given[c.VM], c.Writes)
 		}
 		s.given[c.VM] = missing
