@@ -355,8 +355,10 @@ func TestFenceHearsOfOtherRuns(t *testing.T) {
 			again := f.in
 			again.Run.RunID, again.Run.OnReturn = "north-2", plans.FenceTurnOff
 			again.VMs = append(slices.Clone(again.VMs), testVM("extra"))
+			f.world.mu.Lock()
 			f.world.labels[guid("extra")] = "extra"
 			f.world.pairs[guid("extra")] = &plans.Pair{ID: guid("extra"), Source: plans.Copy{Host: "HQ1"}, Target: plans.Copy{Host: "DR1"}}
+			f.world.mu.Unlock()
 			f.env.SignalWorkflow(watchSignal, again)
 		case now > 2*time.Minute:
 			if s.RunID != "north-2" || s.OnReturn != plans.FenceTurnOff || len(s.VMs) != 5 {
