@@ -55,19 +55,14 @@ func canariesOf(c *cli.Context, name string) (*worker.Configuration, []plans.Can
 
 // canaryRow is a canary in a list.
 type canaryRow struct {
-	Name  string `json:"name"`
-	Host  string `json:"host"`
-	To    string `json:"to"`
-	State string `json:"state"` // armed, paused, running, unseen
-	// Paused is true whatever is under way; Note says who did it and why.
-	Paused bool   `json:"paused,omitempty"`
-	Note   string `json:"note,omitempty"`
-	// Next is when it runs, paused or not.
-	Next     time.Time           `json:"next,omitzero"`
+	Name string `json:"name"`
+	Host string `json:"host"`
+	To   string `json:"to"`
+	calendarRow
 	Last     *plans.CanaryResult `json:"last,omitempty"`
 	LastPass *plans.CanaryResult `json:"last_pass,omitempty"`
 	Problem  string              `json:"problem,omitempty"`
-	when     string
+	zone     *time.Location
 }
 
 func listCanaries(t terminal, c *cli.Context) error {
@@ -83,10 +78,20 @@ func listCanaries(t terminal, c *cli.Context) error {
 		return err
 	}
 	past, _ := worker.ReadCanaries(c.Context, c.String("data")) // no journal, no last night
-	schedules, unseen := canarySchedules(c, all)
+	names := make([]string, len(all))
+	for i := range all {
+		names[i] = all[i].Name
+	}
+	schedules, unseen := calendarsOf(c, names, control.ErrNoCanary, func(client *control.Client, name string) (control.Calendar, error) {
+		s, err := client.CanarySchedule(c.Context, name)
+		return s.Calendar, err
+	})
 	rows, code := []canaryRow{}, exitOK
 	for i, s := range plans.CanaryStates(cfg.Config, past) {
 		row := rowOfCanary(s, schedules[i], time.Now())
+		if schedules[i] == nil && unseen == nil {
+			row.Note = notTaken(control.ErrNoCanary)
+		}
 		if row.bad() {
 			code = exitFinding
 		}
@@ -112,45 +117,10 @@ func listCanaries(t terminal, c *cli.Context) error {
 	return quietly(code)
 }
 
-// canarySchedules asks the engine for each canary; why says that it cannot be
-// asked.
-func canarySchedules(c *cli.Context, all []plans.Canary) (out []*control.Calendar, why error) {
-	out = make([]*control.Calendar, len(all))
-	_, client, err := dial(c)
-	if err != nil {
-		return out, err
-	}
-	defer client.Close()
-	for i, one := range all {
-		switch s, err := client.CanarySchedule(c.Context, one.Name); {
-		case errors.Is(err, control.ErrNoCanary):
-		case err != nil:
-			return out, err
-		default:
-			out[i] = &s.Calendar
-		}
-	}
-	return out, nil
-}
-
 func rowOfCanary(s plans.CanaryState, is *control.Calendar, now time.Time) canaryRow {
-	r := canaryRow{Name: s.Canary.Name, Host: s.Canary.Host, To: s.Canary.To, State: "unseen", LastPass: s.LastPass()}
-	if is != nil {
-		r.State, r.Paused = "armed", is.Paused
-		if is.Paused {
-			r.Note = is.Note
-		}
-		switch {
-		case is.Running:
-			r.State = "running"
-		case is.Paused:
-			r.State = "paused"
-		}
-	}
-	if calendar, err := s.Canary.Calendar(); err == nil {
-		if next := calendar.Next(now, 1); len(next) > 0 {
-			r.Next, r.when = next[0], onWall(next[0], calendar)
-		}
+	r := canaryRow{Name: s.Canary.Name, Host: s.Canary.Host, To: s.Canary.To, LastPass: s.LastPass(), calendarRow: calendarRow{State: "unseen"}, zone: time.UTC}
+	if calendar, err := s.Canary.Calendar(); err == nil { // validation refuses another
+		r.calendarRow, r.zone = rowOfCalendar(is, calendar, now), calendar.Zone()
 	}
 	if len(s.Results) > 0 {
 		r.Last = &s.Results[0]
@@ -162,28 +132,21 @@ func rowOfCanary(s plans.CanaryState, is *control.Calendar, now time.Time) canar
 }
 
 // bad is true for a canary that somebody should look after.
-func (r canaryRow) bad() bool { return r.Paused || r.Problem != "" }
+func (r canaryRow) bad() bool { return r.Paused || r.Note != "" || r.Problem != "" }
 
 func showCanaryRow(t terminal, r canaryRow) {
-	mark := "  "
-	if r.bad() {
-		mark = "! "
-	}
-	t.say("%s%-24s %-8s next %s", mark, cut(plain(r.Name), 24), r.State, r.when)
+	r.head(t, r.Name, r.bad())
 	t.say("    way     %s -> %s and back", plain(r.Host), plain(r.To))
-	if r.Paused {
-		t.wrapped("    paused  ", 12, plain(r.Note))
-	}
 	if r.Last == nil {
 		t.say("    last    never")
 		return
 	}
 	words, _ := withoutCode(plain(r.Last.Words()))
-	t.wrapped("    last    ", 12, fmt.Sprintf("%s, due %s: %s", r.Last.Outcome(), r.Last.Due.Local().Format("Mon 2 Jan 15:04"), words))
+	t.wrapped("    last    ", 12, fmt.Sprintf("%s, due %s: %s", r.Last.Outcome(), r.Last.Due.In(r.zone).Format(wallForm), words))
 	if r.LastPass == nil {
 		t.say("    passed  never")
 	} else if !r.Last.Passed() {
-		t.say("    passed  %s", r.LastPass.Ended.Local().Format("Mon 2 Jan 2006 15:04"))
+		t.say("    passed  %s", r.LastPass.Ended.In(r.zone).Format(wallForm))
 	}
 }
 
@@ -231,9 +194,10 @@ func showCanary(t terminal, c *cli.Context) error {
 		t.say("It has not run yet. lifeboat canary run %s sends it now.", shellWord(name))
 		return nil
 	}
-	t.say("  %-17s %-11s %10s %10s %10s %10s", "DUE", "OUTCOME", "COPY", "FAILOVER", "FAILBACK", "REMOVAL")
+	t.say("  %-20s %-11s %10s %10s %10s %10s", "DUE", "OUTCOME", "COPY", "FAILOVER", "FAILBACK", "REMOVAL")
+	zone := rowOfCanary(s, nil, time.Now()).zone
 	for _, r := range nights {
-		showNight(t, r)
+		showNight(t, r, zone)
 	}
 	if wrong {
 		t.say("")
@@ -245,8 +209,8 @@ func showCanary(t terminal, c *cli.Context) error {
 	return quietly(code)
 }
 
-func showNight(t terminal, r plans.CanaryResult) {
-	line := fmt.Sprintf("  %-17s %-11s", r.Due.Local().Format("Mon 2 Jan 15:04"), r.Outcome())
+func showNight(t terminal, r plans.CanaryResult, zone *time.Location) {
+	line := fmt.Sprintf("  %-20s %-11s", r.Due.In(zone).Format("Mon 2 Jan 15:04 MST"), r.Outcome())
 	for _, part := range []string{plans.CanaryCopy, plans.CanaryFailover, plans.CanaryFailback, plans.CanaryRemoval} {
 		took := "-"
 		if d, known := r.Took(part); known {
@@ -263,7 +227,7 @@ func showNight(t terminal, r plans.CanaryResult) {
 
 func steerCanary(t terminal, c *cli.Context, pause bool) error {
 	return steerCalendar(t, c, pause, steered{
-		kind: "canary", means: "nothing is proved", failed: canaryFailure,
+		kind: "canary", means: "nothing is proved", missing: control.ErrNoCanary,
 		known: func(name string) error {
 			_, _, err := canariesOf(c, name)
 			return err
@@ -274,13 +238,6 @@ func steerCanary(t terminal, c *cli.Context, pause bool) error {
 		},
 		pause: (*control.Client).PauseCanary, resume: (*control.Client).ResumeCanary,
 	})
-}
-
-func canaryFailure(err error) error {
-	if errors.Is(err, control.ErrNoCanary) {
-		return fail(exitUnknown, "%v yet: it takes changed files over within a minute; lifeboat plan validate says what is wrong with them", err)
-	}
-	return fail(exitNoAccess, "%v", err)
 }
 
 // runCanaryNow looks at both hosts, says what will happen, asks, begins and

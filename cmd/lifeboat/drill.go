@@ -64,17 +64,10 @@ func drillsOf(c *cli.Context, name string) (*worker.Configuration, []plans.Sched
 
 // drillRow is a drill in a list.
 type drillRow struct {
-	Name  string `json:"name"`
-	Plan  string `json:"plan"`
-	State string `json:"state"` // armed, paused, running, unseen
-	// Paused is true for one that is begun no more, also while one is running; Note
-	// is why, or why it is unseen.
-	Paused bool   `json:"paused,omitempty"`
-	Note   string `json:"note,omitempty"`
-	// Next is when it runs, paused or not.
-	Next time.Time `json:"next,omitzero"`
-	Last *lastRow  `json:"last,omitempty"`
-	when string
+	Name string `json:"name"`
+	Plan string `json:"plan"`
+	calendarRow
+	Last *lastRow `json:"last,omitempty"`
 	due  string
 }
 
@@ -95,13 +88,20 @@ func listDrills(t terminal, c *cli.Context) error {
 		return err
 	}
 	reports, _ := worker.ReadReports(c.Context, c.String("data")) // no journal, no last drill
-	states, unseen := drillStates(c, all)
+	names := make([]string, len(all))
+	for i := range all {
+		names[i] = all[i].Name
+	}
+	states, unseen := calendarsOf(c, names, control.ErrNoDrill, func(client *control.Client, name string) (control.Calendar, error) {
+		s, err := client.DrillSchedule(c.Context, name)
+		return s.Calendar, err
+	})
 	rows := make([]drillRow, len(all))
 	code := exitOK
 	for i, d := range all {
 		rows[i] = rowOfDrill(d, states[i], reports, time.Now())
 		if states[i] == nil && unseen == nil {
-			rows[i].Note = drillFailure(control.ErrNoDrill).Error()
+			rows[i].Note = notTaken(control.ErrNoDrill)
 		}
 		if rows[i].bad() {
 			code = exitFinding
@@ -127,48 +127,12 @@ func listDrills(t terminal, c *cli.Context) error {
 	return quietly(code)
 }
 
-// drillStates asks the engine for each drill; why says that it cannot be asked.
-func drillStates(c *cli.Context, all []plans.ScheduledDrill) (out []*control.DrillSchedule, why error) {
-	out = make([]*control.DrillSchedule, len(all))
-	_, client, err := dial(c)
-	if err != nil {
-		return out, err
-	}
-	defer client.Close()
-	for i, d := range all {
-		s, err := client.DrillSchedule(c.Context, d.Name)
-		switch {
-		case errors.Is(err, control.ErrNoDrill):
-		case err != nil:
-			return out, err
-		default:
-			out[i] = &s
-		}
-	}
-	return out, nil
-}
-
-func rowOfDrill(d plans.ScheduledDrill, s *control.DrillSchedule, reports []plans.Report, now time.Time) drillRow {
-	r := drillRow{Name: d.Name, Plan: d.Plan, State: "unseen"}
-	if s != nil {
-		r.State, r.Paused = "armed", s.Paused
-		if s.Paused {
-			r.Note = s.Note
-		}
-		switch {
-		case s.Running:
-			r.State = "running"
-		case s.Paused:
-			r.State = "paused"
-		}
-	}
+func rowOfDrill(d plans.ScheduledDrill, is *control.Calendar, reports []plans.Report, now time.Time) drillRow {
 	calendar, err := plans.CalendarOf(d)
 	if err != nil { // validation refuses such a drill
-		return r
+		return drillRow{Name: d.Name, Plan: d.Plan, calendarRow: calendarRow{State: "unseen"}}
 	}
-	if next := calendar.Next(now, 1); len(next) > 0 {
-		r.Next, r.when = next[0], onWall(next[0], calendar)
-	}
+	r := drillRow{Name: d.Name, Plan: d.Plan, calendarRow: rowOfCalendar(is, calendar, now)}
 	if last := plans.LastOfDrill(d.Name, reports); last != nil {
 		r.due = onWall(last.Input.Drill.Due, calendar)
 		r.Last = &lastRow{Run: last.Status.RunID, Due: last.Input.Drill.Due, Outcome: plans.DrillOutcome(*last), Summary: last.Status.Summary}
@@ -181,23 +145,8 @@ func (r drillRow) bad() bool {
 	return r.Paused || r.Note != "" || r.Last != nil && r.Last.Outcome != "passed"
 }
 
-// onWall is a moment as the calendar's own clock shows it.
-func onWall(at time.Time, c plans.DrillCalendar) string {
-	return at.In(c.Zone()).Format("Mon 2 Jan 2006 15:04 MST")
-}
-
 func showDrillRow(t terminal, r drillRow) {
-	mark := "  "
-	if r.bad() {
-		mark = "! "
-	}
-	t.say("%s%-24s %-8s next %s", mark, cut(plain(r.Name), 24), r.State, r.when)
-	switch {
-	case r.Paused:
-		t.wrapped("    paused  ", 12, plain(r.Note))
-	case r.Note != "":
-		t.wrapped("    why     ", 12, plain(r.Note))
-	}
+	r.head(t, r.Name, r.bad())
 	if r.Last == nil {
 		t.say("    last    never")
 		return
@@ -326,7 +275,7 @@ func days(n int) string {
 
 func steerDrill(t terminal, c *cli.Context, pause bool) error {
 	return steerCalendar(t, c, pause, steered{
-		kind: "drill", means: "nothing is tested", failed: drillFailure,
+		kind: "drill", means: "nothing is tested", missing: control.ErrNoDrill,
 		known: func(name string) error {
 			_, _, err := drillsOf(c, name)
 			return err
@@ -337,13 +286,6 @@ func steerDrill(t terminal, c *cli.Context, pause bool) error {
 		},
 		pause: (*control.Client).PauseDrill, resume: (*control.Client).ResumeDrill,
 	})
-}
-
-func drillFailure(err error) error {
-	if errors.Is(err, control.ErrNoDrill) {
-		return fail(exitUnknown, "%v yet: it takes changed files over within a minute; lifeboat plan validate says what is wrong with them", err)
-	}
-	return fail(exitNoAccess, "%v", err)
 }
 
 // runDrillNow looks, says what will happen, asks, begins and watches.

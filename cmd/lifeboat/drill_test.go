@@ -30,13 +30,13 @@ func TestADrillsTimesAreOfOneClock(t *testing.T) {
 func TestAPauseShowsWhateverIsUnderWay(t *testing.T) {
 	d := plans.ScheduledDrill{Name: "weekly", Cron: "0 6 * * SUN", Timezone: "UTC"}
 	for _, c := range []struct {
-		is   control.DrillSchedule
+		is   control.Calendar
 		want string
 		bad  bool
 	}{
-		{control.DrillSchedule{Calendar: control.Calendar{Running: true, Paused: true, Note: "dana: audit"}}, "paused  dana: audit", true},
-		{control.DrillSchedule{Calendar: control.Calendar{Paused: true, Note: "dana: audit"}}, "paused  dana: audit", true},
-		{control.DrillSchedule{Calendar: control.Calendar{Note: "dana: audit is over"}}, "armed", false},
+		{control.Calendar{Running: true, Paused: true, Note: "dana: audit"}, "paused  dana: audit", true},
+		{control.Calendar{Paused: true, Note: "dana: audit"}, "paused  dana: audit", true},
+		{control.Calendar{Note: "dana: audit is over"}, "armed", false},
 	} {
 		r := rowOfDrill(d, &c.is, nil, time.Now())
 		var out bytes.Buffer
