@@ -104,7 +104,9 @@ func (d *calendarDrill) play() *calendarDrill {
 		var s plans.RunStatus
 		if v, err := d.env.QueryWorkflowByID(DrillRunID("north"), StatusQuery); err == nil && v.Get(&s) == nil {
 			d.seen = append(d.seen, s)
-			if a := d.desk(n, s); a != nil {
+			var a *plans.Answer
+			d.world.onScene(func() { a = d.desk(n, s) })
+			if a != nil {
 				a.By = orWords(a.By, "Dana")
 				err := d.env.UpdateWorkflowByID(DrillRunID("north"), string(a.Choice), "", &testsuite.TestUpdateCallback{
 					OnAccept: func() {}, OnReject: func(err error) { d.refused = append(d.refused, err.Error()) }, OnComplete: func(any, error) {},

@@ -281,7 +281,7 @@ func TestStopEndsAGateInProgress(t *testing.T) {
 		}
 		// A gate that would ask on for long; the stop comes first.
 		tr.env.RegisterDelayedCallback(func() { tr.say(plans.Answer{Choice: plans.ChoiceStop}) }, 0)
-		<-over
+		tr.world.aside(func() { <-over })
 		return activities.GateOut{}, nil
 	}
 	tr.desk = approving

@@ -52,7 +52,7 @@ func newTrial(t *testing.T, in plans.RunInput, d desk) *trial {
 // newTrialOver is a trial over other activities, by their names.
 func newTrialOver(t *testing.T, in plans.RunInput, d desk, acts map[string]any) *trial {
 	t.Helper()
-	tr := &trial{t: t, in: in, desk: d, every: time.Second, ticks: 2000}
+	tr := &trial{t: t, in: in, desk: d, every: time.Second, ticks: 2000, world: &world{}} // the activities have a world of theirs
 	tr.env = testEnvironment(&tr.wire)
 	Register(tr.env)
 	for name, f := range acts {
@@ -105,7 +105,9 @@ func (tr *trial) tick(n int) {
 	}
 	s := tr.status()
 	tr.seen = append(tr.seen, s)
-	if a := tr.desk(n, s); a != nil {
+	var a *plans.Answer
+	tr.world.onScene(func() { a = tr.desk(n, s) })
+	if a != nil {
 		tr.say(*a)
 	}
 	tr.env.RegisterDelayedCallback(func() { tr.tick(n + 1) }, tr.every)

@@ -31,6 +31,9 @@ type world struct {
 	// residents are VMs that live at the target, by id.
 	residents map[string]*plans.Copy
 
+	// scene is held by one of the hooks below or by the desk, never by two: what
+	// a test keeps between them needs no lock of its own.
+	scene sync.Mutex
 	// before is asked before an act is done; a non-nil answer stands in for it.
 	before func(in activities.AdvanceIn, d plans.Decision) (*activities.AdvanceOut, error)
 	// after is asked after an act was done: an error loses the answer.
@@ -68,6 +71,20 @@ func (w *world) pair(label string, change func(*plans.Pair)) {
 	}
 }
 
+// onScene plays a hook or the desk.
+func (w *world) onScene(play func()) {
+	w.scene.Lock()
+	defer w.scene.Unlock()
+	play()
+}
+
+// aside lets the others play while a hook waits.
+func (w *world) aside(wait func()) {
+	w.scene.Unlock()
+	defer w.scene.Lock()
+	wait()
+}
+
 func (w *world) enter(key string) func() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -81,27 +98,37 @@ func (w *world) enter(key string) func() {
 }
 
 func (w *world) Advance(_ context.Context, in activities.AdvanceIn) (activities.AdvanceOut, error) {
-	if w.looked != nil {
-		w.looked(in)
-	}
+	w.onScene(func() {
+		if w.looked != nil {
+			w.looked(in)
+		}
+	})
 	d := w.decide(in)
 	if d.Kind != plans.Act {
 		return activities.AdvanceOut{Decision: d}, nil
 	}
 	defer w.enter(string(d.Verb))()
-	if w.before != nil {
-		if out, err := w.before(in, d); out != nil || err != nil {
-			if out == nil {
-				out = &activities.AdvanceOut{}
-			}
-			return *out, err
+	var out *activities.AdvanceOut
+	var err error
+	w.onScene(func() {
+		if w.before != nil {
+			out, err = w.before(in, d)
 		}
+	})
+	if out != nil {
+		return *out, err
+	}
+	if err != nil {
+		return activities.AdvanceOut{}, err
 	}
 	host := w.apply(in, d)
-	if w.after != nil {
-		if err := w.after(in, d); err != nil {
-			return activities.AdvanceOut{}, err
+	w.onScene(func() {
+		if w.after != nil {
+			err = w.after(in, d)
 		}
+	})
+	if err != nil {
+		return activities.AdvanceOut{}, err
 	}
 	return activities.AdvanceOut{Decision: d, Act: &plans.ActRecord{Request: "r", Host: host, Verb: d.Verb, Outcome: "done"}}, nil
 }
@@ -244,13 +271,14 @@ func (w *world) CheckGate(ctx context.Context, in activities.GateIn) (activities
 	defer w.enter("gate")()
 	w.mu.Lock()
 	w.asked[w.label(in.VM)+" "+in.Gate.Text]++
-	gate := w.gate
 	w.mu.Unlock()
 	out := activities.GateOut{Passed: true, Detail: "accepted"}
 	var err error
-	if gate != nil {
-		out, err = gate(ctx, in)
-	}
+	w.onScene(func() {
+		if w.gate != nil {
+			out, err = w.gate(ctx, in)
+		}
+	})
 	if out.Passed {
 		w.mu.Lock()
 		w.effects = append(w.effects, w.label(in.VM)+" gate@"+in.Host)
