@@ -146,16 +146,26 @@ func (a *Activities) recall(in *AdvanceIn, seen sight) error {
 		i.AutoStart = n.AutoStart
 		return err
 	case plans.Protect:
-		there, moved, err := a.asked(in.VM.ID, in.VM.TargetHost, plans.VerbStartFailover)
-		if err != nil {
-			return err
+		return a.recallRan(in.VM, i)
+	case plans.Fence:
+		if seen.pair.Target.Reached {
+			return nil
 		}
-		back, home, err := a.asked(in.VM.ID, in.VM.SourceHost, plans.VerbStartFailover)
-		i.RanThere = moved && !(home && back.At.After(there.At))
-		return err
-	case plans.Commit, plans.Reprotect, plans.Fence, plans.Unprotect:
+		return a.recallRan(in.VM, i)
+	case plans.Commit, plans.Reprotect, plans.Unprotect:
 	}
 	return nil
+}
+
+// recallRan tells whether a VM was failed over to its target, and not back since.
+func (a *Activities) recallRan(vm plans.RunVM, i *plans.Intent) error {
+	there, moved, err := a.asked(vm.ID, vm.TargetHost, plans.VerbStartFailover)
+	if err != nil {
+		return err
+	}
+	back, home, err := a.asked(vm.ID, vm.SourceHost, plans.VerbStartFailover)
+	i.RanThere = moved && !(home && back.At.After(there.At))
+	return err
 }
 
 func (a *Activities) asked(vm, host string, verb plans.Verb) (plans.ActNote, bool, error) {

@@ -64,6 +64,9 @@ type FencedVM struct {
 	TargetHost string     `json:"target_host"`
 	State      FenceState `json:"state"`
 	Doing      string     `json:"doing,omitempty"`
+	// Alone is true while it runs and no other copy is seen running: a policy does
+	// not stop it.
+	Alone bool `json:"alone,omitempty"`
 	// BothFirst and BothLast are when both copies were first and last seen
 	// running, by the source host's clock.
 	BothFirst time.Time `json:"both_first,omitzero"`
