@@ -137,7 +137,13 @@ func showRepairs(t terminal, rows []repairRow) {
 	t.say("%-16s %-12s %-7s %-9s %s", "VM", "SENDER", "RUNG", "SINCE", "NOW")
 	for i := range rows {
 		r := &rows[i]
-		t.wrapped(fmt.Sprintf("%-16s %-12s %-7s %-9s ", cut(plain(r.Label), 16), cut(plain(r.Host), 12), r.Step.Rung, moment(r.Since)), 4, repairWords(r.RepairVM))
+		row := fmt.Sprintf("%-16s %-12s %-7s %-9s ", cut(plain(r.Label), 16), cut(plain(r.Host), 12), r.Step.Rung, moment(r.Since))
+		if words := repairWords(r.RepairVM); len([]rune(row+words)) <= width {
+			t.say("%s%s", row, words)
+		} else {
+			t.say("%s", strings.TrimRight(row, " "))
+			t.wrapped("", 4, words)
+		}
 		if r.Step.Rung == plans.RungAsk {
 			t.say("    Answer  lifeboat repair approve %s", shellWord(r.Label))
 		}

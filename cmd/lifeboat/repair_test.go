@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,14 @@ func TestARepairThatIsPastSaysNothingOfNow(t *testing.T) {
 	}
 	if got := strings.Join(order, " "); got != "asks late settling past" {
 		t.Errorf("the order is %s", got)
+	}
+	var out bytes.Buffer
+	rows[1].Step.Why = strings.Repeat("why it waits ", 12)
+	showRepairs(terminal{out: &out}, rows)
+	for line := range strings.Lines(out.String()) {
+		if len([]rune(line)) > width+1 {
+			t.Errorf("%d columns: %s", len([]rune(line)), line)
+		}
 	}
 	if words := repairWords(rows[3].RepairVM); strings.Contains(words, "replicates") {
 		t.Errorf("of one that is past: %s", words)
