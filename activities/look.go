@@ -60,7 +60,7 @@ func Look(ctx context.Context, hosts func(string) (*hyperv.Host, error), in plan
 // VMs. A host that does not tell in time tells nothing: no run waits for it.
 func storesAt(ctx context.Context, hosts func(string) (*hyperv.Host, error), in plans.RunInput, running *sync.WaitGroup) []plans.StoreView {
 	out := make([]plans.StoreView, len(in.Hosts))
-	if !in.Operation.Moves() && in.Operation != plans.TestFailover {
+	if !in.Operation.Moves() && in.Operation != plans.TestFailover && in.Operation != plans.Protect {
 		return out
 	}
 	for i, h := range in.Hosts {

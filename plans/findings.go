@@ -1,6 +1,9 @@
 package plans
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Severity of a finding.
 type Severity string
@@ -25,6 +28,14 @@ type Finding struct {
 	Remedy string `json:"remedy,omitempty"`
 	// Raw is what the machinery said, for who knows it.
 	Raw string `json:"raw,omitempty"`
+	// seenOn are the hosts that showed it together, where Host does not say it.
+	seenOn [2]string
+}
+
+// shownBy are the hosts that show a finding.
+func (f Finding) shownBy() []string {
+	hosts := []string{f.Host, f.seenOn[0], f.seenOn[1]}
+	return slices.DeleteFunc(hosts, func(h string) bool { return h == "" })
 }
 
 // HostView is what a host said of itself.

@@ -178,6 +178,9 @@ func (r *readiness) vm(vm RunVM) {
 		return
 	case Act, Wait:
 	}
+	if r.in.Operation == Protect && d.Kind == Act && d.Verb == VerbEnable {
+		r.firstCopy(vm, p)
+	}
 	if r.in.Operation.Moves() {
 		r.switches(vm)
 		r.untold(vm, p)
