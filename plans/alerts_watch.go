@@ -33,7 +33,7 @@ func (p AlertPolicy) WatchPlan(r ReadyReport, hushed bool) Watched {
 	}
 	w.Problems = together(w.Problems)
 	if len(w.Problems) == 0 && r.Verdict == ReadyUnknown {
-		w.Problems = []Problem{{Key: "unknown", What: r.Why, Means: "nothing can be promised for the day", Do: "lifeboat status " + r.Plan}}
+		w.Problems = []Problem{{Key: "unknown", What: r.Why, Means: "nothing can be promised for the day", Do: "lifeboat status " + ShellWord(r.Plan)}}
 	}
 	return w
 }

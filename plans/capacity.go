@@ -209,7 +209,7 @@ func takesNoPart(in RunInput, vm RunVM, p Pair) string {
 	source, target := Classify(p.Source), Classify(p.Target)
 	if in.Operation == PlannedFailover {
 		if vm.IfCapacity && target == Missing && familyOf(source) == famReplica && source != RFailingOver {
-			return fmt.Sprintf("it stayed behind: %s holds its replica, the only copy; lifeboat failover %s --unplanned --only %s brings it up", p.Source.Host, in.Plan, vm.Label)
+			return fmt.Sprintf("it stayed behind: %s holds its replica, the only copy; lifeboat failover %s --unplanned --only %s brings it up", p.Source.Host, ShellWord(in.Plan), ShellWord(vm.Label))
 		}
 		return ""
 	}

@@ -90,6 +90,9 @@ type CommitStatus struct {
 	Doing string `json:"doing"`
 }
 
+// Waits is true until the commit begins or somebody ends the wait.
+func (s CommitStatus) Waits() bool { return s.Plan != "" && !s.Begun && s.Ended == "" }
+
 // FenceIsOver is true for a source that needs no watch any more: it is a
 // replica again, which cannot start, or there is none.
 func FenceIsOver(source Copy) bool {

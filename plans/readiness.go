@@ -95,12 +95,15 @@ func (r *readiness) silent(h HostView) {
 	source := slices.ContainsFunc(r.in.VMs(), func(vm RunVM) bool { return vm.SourceHost == h.Name })
 	f := Finding{Severity: Blocker, Code: "host-unreachable", Host: h.Name, Text: "it does not answer", Raw: h.Error,
 		Means: "its copies cannot be seen, and unknown is not off", Remedy: "lifeboat check says where it stops and what to do"}
+	if r.in.Operation == PlannedFailover && source {
+		f.Remedy += "; if the site may be lost: lifeboat decide " + ShellWord(r.in.Plan)
+	}
 	switch {
 	case source && blind:
 		f.Severity, f.Means = Warning, "its copies cannot be seen; if they run and copies are started here, two will run"
-		f.Remedy = "lifeboat decide " + r.in.Plan + " asks every witness"
+		f.Remedy = "lifeboat decide " + ShellWord(r.in.Plan) + " asks every witness"
 	case source && r.in.Operation == TestFailover:
-		f.Means, f.Remedy = "no drill begins while a site is silent: this may be the day", "lifeboat decide "+r.in.Plan
+		f.Means, f.Remedy = "no drill begins while a site is silent: this may be the day", "lifeboat decide "+ShellWord(r.in.Plan)
 	}
 	r.add(f)
 }
@@ -336,8 +339,12 @@ func (r *readiness) health(vm RunVM, p Pair) {
 		return
 	}
 	if age := p.Target.At.Sub(p.Target.LastReplication); age > vm.RPO.D() {
-		r.add(Finding{Severity: Warning, Code: "rpo-missed", VM: vm.Label, Text: fmt.Sprintf("its last copy is %s old (target %s)", age.Round(time.Second), vm.RPO),
-			Means: "the last changes to be sent are more than usual, so its downtime is longer; nothing is lost"})
+		f := Finding{Severity: Warning, Code: "rpo-missed", VM: vm.Label, Text: fmt.Sprintf("its last copy is %s old (target %s)", age.Round(time.Second), vm.RPO),
+			Means: "the last changes to be sent are more than usual, so its downtime is longer; nothing is lost"}
+		if r.in.Operation == UnplannedFailover {
+			f.Means = "what its users wrote since is missing in the copy that starts"
+		}
+		r.add(f)
 	}
 }
 

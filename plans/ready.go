@@ -223,7 +223,7 @@ func (r *ready) people() {
 		r.add(Finding{Severity: p.severity(), Code: engineHealth, Text: "the engine: " + p.What, Means: p.Means, Remedy: p.Do})
 	}
 	r.canaries()
-	f := Finding{Severity: Warning, Code: "no-drill", Text: "no test failover of this plan is on record", Means: "nobody knows that its VMs start there", Remedy: "lifeboat failover " + r.in.Plan + " --test"}
+	f := Finding{Severity: Warning, Code: "no-drill", Text: "no test failover of this plan is on record", Means: "nobody knows that its VMs start there", Remedy: "lifeboat failover " + ShellWord(r.in.Plan) + " --test"}
 	switch d := r.look.Drill; {
 	case d == nil:
 	case !d.Passed:
@@ -247,7 +247,7 @@ func (r *ready) untried() {
 	for _, vm := range r.in.VMs() {
 		if at := r.look.Drill.proofs[vm.ID].At; r.look.Now.Sub(at) > drillOld {
 			r.add(Finding{Severity: Warning, Code: "not-drilled", VM: vm.Label, Text: "no test failover of the last half year has shown that it comes up, the last one neither",
-				Means: "nobody knows that it starts there", Remedy: "lifeboat failover " + r.in.Plan + " --test; lifeboat drill coverage names all"})
+				Means: "nobody knows that it starts there", Remedy: "lifeboat failover " + ShellWord(r.in.Plan) + " --test; lifeboat drill coverage names all"})
 		}
 	}
 }

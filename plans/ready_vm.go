@@ -129,7 +129,7 @@ func (r *ready) replica(vm RunVM, t Copy) {
 	}
 	if t.TestVM != "" {
 		r.add(Finding{Severity: Warning, Code: "test-copy", VM: vm.Label, Host: vm.TargetHost, Text: "a test copy of it exists",
-			Means: "a drill is under way or left it behind; a failover removes it first", Remedy: "lifeboat run show " + r.in.Plan + "; when no drill runs: Stop-VMFailover on the replica"})
+			Means: "a drill is under way or left it behind; a failover removes it first", Remedy: "lifeboat run show " + ShellWord(r.in.Plan) + "; when no drill runs: Stop-VMFailover on the replica"})
 	}
 }
 
@@ -272,7 +272,7 @@ func (r *ready) both(vm RunVM, p Pair) {
 		r.add(Finding{Severity: Blocker, Code: words[0], VM: vm.Label, Host: c.Host, Text: words[1], Means: "what is written since its last copy would be lost", Remedy: words[2]})
 	}
 	if familyOf(Classify(p.Source)) == famReplica && familyOf(Classify(p.Target)) == famReplica {
-		r.add(Finding{Severity: Blocker, Code: "state-pair", VM: vm.Label, Text: "both copies are replicas: neither is the one that users have", Means: "nothing is replicated", Remedy: "lifeboat plan explain " + r.in.Plan})
+		r.add(Finding{Severity: Blocker, Code: "state-pair", VM: vm.Label, Text: "both copies are replicas: neither is the one that users have", Means: "nothing is replicated", Remedy: "lifeboat plan explain " + ShellWord(r.in.Plan)})
 	}
 }
 

@@ -67,7 +67,7 @@ type RunInput struct {
 // Intent is what a run wants of one VM, released to the end.
 func (in RunInput) Intent(vm RunVM) Intent {
 	i := Intent{
-		Operation: in.Operation, Reverse: in.Reverse, UpTo: lastPhase(in.Operation, in.Reverse), NICs: vm.NICs, SourceNICs: vm.SourceNICs, LoseWrites: in.LoseWrites,
+		Plan: in.Plan, Operation: in.Operation, Reverse: in.Reverse, UpTo: lastPhase(in.Operation, in.Reverse), NICs: vm.NICs, SourceNICs: vm.SourceNICs, LoseWrites: in.LoseWrites,
 		Point: vm.Point, SourceGone: in.Statement != nil, Fence: in.Fence, Chain: in.Chain, Replace: in.Replace != "", ReplicaName: vm.ReverseTo, TargetName: vm.TargetName, Seed: in.Seed,
 	}
 	if in.Operation == Protect || in.Operation == Unprotect {

@@ -287,6 +287,8 @@ type Expect struct {
 // Intent is what the run wants of one VM, the third input of the table beside
 // the two views.
 type Intent struct {
+	// Plan is what commands for people name.
+	Plan      string        `json:"plan,omitempty"`
 	Operation Operation     `json:"operation"`
 	Reverse   ReversePolicy `json:"reverse"`
 	// UpTo is the last phase the run has released.

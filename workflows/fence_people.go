@@ -51,7 +51,7 @@ func (f *fenceRun) alert(ctx workflow.Context) {
 		if alone {
 			f.alone[q.VMID] = now
 		}
-		text := fmt.Sprintf("%s UTC, plan %s, %s: %s. %s Decide: lifeboat fence %s", now.Format("2 Jan 15:04:05"), f.in.Run.Plan, q.VM, q.Text, q.SafeToWait, f.in.Run.Plan)
+		text := fmt.Sprintf("%s UTC, plan %s, %s: %s. %s Decide: lifeboat fence %s", now.Format("2 Jan 15:04:05"), f.in.Run.Plan, q.VM, q.Text, q.SafeToWait, plans.ShellWord(f.in.Run.Plan))
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			if err := f.notify(ctx, text); err != nil {
 				workflow.GetLogger(ctx).Error("nobody could be told", "vm", q.VM, "error", err)

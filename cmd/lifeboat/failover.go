@@ -235,7 +235,7 @@ func launch(t, words terminal, c *cli.Context, look *worker.Look, asJSON bool) e
 func startError(err error) error {
 	var busy *control.BusyError
 	if errors.As(err, &busy) {
-		return fail(exitBusy, "BUSY  %s.\n  Watch it: lifeboat run watch %s", strings.Replace(busy.Error(), " since ", "\n  since ", 1), runName(busy.Status.Plan, busy.Status.Operation))
+		return fail(exitBusy, "BUSY  %s.\n  Watch it: lifeboat run watch %s", strings.Replace(busy.Error(), " since ", "\n  since ", 1), shellWord(runName(busy.Status.Plan, busy.Status.Operation)))
 	}
 	return fail(exitNoAccess, "the engine did not take the run: %v", err)
 }
@@ -337,8 +337,13 @@ func requestOf(c *cli.Context, plan *plans.RecoveryPlan, op plans.Operation) (pl
 		return r, usage("--chain is %q: write keep (go on to the third site) or back (leave it)", r.Chain)
 	case c.IsSet("fence") && r.Fence != plans.FenceAsk && r.Fence != plans.FenceShutDown && r.Fence != plans.FenceTurnOff:
 		return r, usage("--fence is %q: write ask, shut-down or turn-off", r.Fence)
+	case c.IsSet("after") && *r.Hold <= 0:
+		return r, usage("--after is %s: write how long to wait, like 4h; without it the commit begins now", c.Duration("after"))
 	case c.IsSet("statement") && r.Statement == nil:
 		return r, usage("--statement is empty: write who saw what, and when")
+	}
+	if _, err := plans.ParseMoment(r.Point, now); err != nil && plans.NamesMoment(r.Point) {
+		return r, usage("--point: %v", err)
 	}
 	return r, nil
 }
