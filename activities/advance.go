@@ -158,14 +158,25 @@ func (a *Activities) recall(in *AdvanceIn, seen sight) error {
 }
 
 // recallRan tells whether a VM was failed over to its target, and not back since.
-func (a *Activities) recallRan(vm plans.RunVM, i *plans.Intent) error {
-	there, moved, err := a.asked(vm.ID, vm.TargetHost, plans.VerbStartFailover)
+func (a *Activities) recallRan(vm plans.RunVM, i *plans.Intent) (err error) {
+	i.RanThere, err = RanThere(a.Journal, vm)
 	if err != nil {
-		return err
+		err = fmt.Errorf("the journal cannot be read, so it is not known whether %s ran at %s last: %w", vm.Label, vm.TargetHost, err)
 	}
-	back, home, err := a.asked(vm.ID, vm.SourceHost, plans.VerbStartFailover)
-	i.RanThere = moved && !(home && back.At.After(there.At))
 	return err
+}
+
+// RanThere is true for a VM that was failed over to its target, and not back since,
+// as a journal has it.
+func RanThere(journal interface {
+	Asked(vm, host string, verb plans.Verb) (plans.ActNote, bool, error)
+}, vm plans.RunVM) (bool, error) {
+	there, moved, err := journal.Asked(vm.ID, vm.TargetHost, plans.VerbStartFailover)
+	if err != nil || !moved {
+		return false, err
+	}
+	back, home, err := journal.Asked(vm.ID, vm.SourceHost, plans.VerbStartFailover)
+	return !(home && back.At.After(there.At)), err
 }
 
 func (a *Activities) asked(vm, host string, verb plans.Verb) (plans.ActNote, bool, error) {
