@@ -210,15 +210,15 @@ func DrillWords(drill string, due time.Time, words string) string {
 	return fmt.Sprintf("DRILL  %s, due %s UTC: %s", drill, due.UTC().Format("Mon 2 Jan 15:04"), words)
 }
 
-// LastOfDrill is the newest report of a drill of the calendar; reports are the
-// newest first.
-func LastOfDrill(drill string, reports []Report) *Report {
+// LastOfDrill is the report of a drill of the calendar that was due last: a moment that
+// was missed is reported later than a drill which somebody ran meanwhile.
+func LastOfDrill(drill string, reports []Report) (last *Report) {
 	for i := range reports {
-		if d := reports[i].Input.Drill; d != nil && d.Calendar == drill {
-			return &reports[i]
+		if d := reports[i].Input.Drill; d != nil && d.Calendar == drill && (last == nil || d.Due.After(last.Input.Drill.Due)) {
+			last = &reports[i]
 		}
 	}
-	return nil
+	return last
 }
 
 // DrillOutcome is how a drill came out, in two words.
