@@ -244,8 +244,12 @@ func (a *Activities) afterAct(ctx context.Context, in AdvanceIn, d plans.Decisio
 	switch {
 	case err == nil && r.Outcome == hyperv.OutcomeDone:
 		return d
+	case err == nil && r.Outcome == hyperv.OutcomeExpired:
+		again.Why = fmt.Sprintf("%s was not done: its turn on the host did not come in time (expired); looking again", d.Verb)
+		again.Remedy = "something there still works on this VM: if it stays so, look on the host for a powershell.exe that does not end, end it, then retry"
+		return again
 	case err == nil:
-		again.Why = fmt.Sprintf("%s was not done: the VM had changed or the request came late (%s); looking again", d.Verb, r.Outcome)
+		again.Why = fmt.Sprintf("%s was not done: the VM had changed (%s); looking again", d.Verb, r.Outcome)
 		return again
 	case isUnanswered(err):
 		again.Why = fmt.Sprintf("no answer to %s came; looking what became of it", d.Verb)

@@ -237,15 +237,15 @@ func MissedDrillWords(drill string, missed []Report) string {
 		drill, len(missed), due(0).UTC().Format("Mon 2 Jan 15:04"), due(last).UTC().Format("Mon 2 Jan 15:04"), strings.Join(whys, "; "), drill)
 }
 
-// LastOfDrill is the newest report of a drill of the calendar; reports are the
-// newest first.
-func LastOfDrill(drill string, reports []Report) *Report {
+// LastOfDrill is the report of a drill of the calendar that was due last: a moment that
+// was missed is reported later than a drill which somebody ran meanwhile.
+func LastOfDrill(drill string, reports []Report) (last *Report) {
 	for i := range reports {
-		if d := reports[i].Input.Drill; d != nil && d.Calendar == drill {
-			return &reports[i]
+		if d := reports[i].Input.Drill; d != nil && d.Calendar == drill && (last == nil || d.Due.After(last.Input.Drill.Due)) {
+			last = &reports[i]
 		}
 	}
-	return nil
+	return last
 }
 
 // DrillOutcome is how a drill came out, in two words.

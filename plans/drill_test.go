@@ -604,3 +604,19 @@ func TestADrillOfSomeStagesAsksNobodyAboutTheOthers(t *testing.T) {
 		}
 	}
 }
+
+// A moment that nobody was there for is reported a quarter of an hour later; a drill
+// that was run by hand meanwhile is the last.
+func TestAMissedDrillThatIsReportedLateIsNotTheLast(t *testing.T) {
+	due := time.Date(2026, 7, 5, 6, 0, 0, 0, time.UTC)
+	one := func(run string, due time.Time, v Verdict) Report {
+		return Report{Status: RunStatus{RunID: run, Verdict: v}, Input: RunInput{Operation: TestFailover, Drill: &DrillNote{Calendar: "weekly", Due: due}}}
+	}
+	reports := []Report{one("missed", due, VerdictRefused), one("by-hand", due.Add(10*time.Minute), VerdictDone), one("before", due.AddDate(0, 0, -7), VerdictDone)}
+	if last := LastOfDrill("weekly", reports); last == nil || last.Status.RunID != "by-hand" {
+		t.Errorf("the last is %+v", last)
+	}
+	if last := LastOfDrill("other", reports); last != nil {
+		t.Errorf("the last of another is %+v", last)
+	}
+}

@@ -55,9 +55,11 @@ type HostView struct {
 	MemoryBytes uint64        `json:"memory_bytes,omitempty"`
 	// MemoryUsed is what running VMs have now, MemoryReserve what is kept for
 	// the host itself.
-	MemoryUsed    uint64       `json:"memory_used,omitempty"`
-	MemoryReserve uint64       `json:"memory_reserve,omitempty"`
-	Switches      []SwitchView `json:"switches,omitempty"`
+	MemoryUsed    uint64 `json:"memory_used,omitempty"`
+	MemoryReserve uint64 `json:"memory_reserve,omitempty"`
+	// MemoryTests is what running test copies have of MemoryUsed.
+	MemoryTests uint64       `json:"memory_tests,omitempty"`
+	Switches    []SwitchView `json:"switches,omitempty"`
 	// ReplicaServer is true when this host accepts replication.
 	ReplicaServer bool `json:"replica_server"`
 	// VolumeFree and VolumeSize are of the volume that holds the replicas, in

@@ -379,9 +379,8 @@ func (r *readiness) capacity() {
 	hosts, needs := demand(r.in, r.pairs)
 	for _, host := range hosts {
 		need := needs[host]
-		if free, known := freeAt(r.in, host, r.hosts); known && need > free {
-			r.add(Finding{Severity: Blocker, Code: "memory-short", Host: host, Text: fmt.Sprintf("the plan needs %s of memory, the host has %s", gib(need), gib(free)),
-				Means: "the last VMs would not start", Remedy: "shut low-priority VMs down there, or give VMs of the plan policy: if_capacity"})
+		if free, known := freeAt(r.in, host, r.hosts, r.pairs); known && need > free {
+			r.add(memoryShort(r.in, host, need, free, r.hosts, r.pairs))
 		}
 	}
 }

@@ -142,13 +142,12 @@ func (r *ready) room() {
 	hosts, needs := demand(r.in, r.base.pairs)
 	for _, host := range hosts {
 		need := needs[host]
-		switch free, known := freeAt(r.in, host, r.look.Views); {
+		switch free, known := freeAt(r.in, host, r.look.Views, r.base.pairs); {
 		case !known && r.view(host).Reached:
 			r.add(Finding{Severity: Warning, Code: "memory-not-told", Host: host, Text: "NOT CHECKED whether its memory is enough: the host does not tell how much it has",
 				Means: "the last VMs may not start", Remedy: "Get-VMHost on it, and mend what it says"})
 		case known && need > free:
-			r.add(Finding{Severity: Blocker, Code: "memory-short", Host: host, Text: fmt.Sprintf("the plan needs %s of memory, the host has %s", gib(need), gib(free)),
-				Means: "the last VMs would not start", Remedy: "shut low-priority VMs down there, or give VMs of the plan policy: if_capacity"})
+			r.add(memoryShort(r.in, host, need, free, r.look.Views, r.base.pairs))
 		}
 	}
 	if len(r.in.VMs()) == 0 {

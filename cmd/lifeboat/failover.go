@@ -140,7 +140,7 @@ func begin(t terminal, c *cli.Context, look *worker.Look, asJSON bool) error {
 	showPlanHead(words, look)
 	showFindings(words, look.Findings)
 	if look.Blocked() {
-		return fail(exitRefused, "REFUSED  %s was not started. Nothing was changed.", name)
+		return refused(c, look.Input, name+" was not started")
 	}
 	if c.Bool("dry-run") {
 		if asJSON {
@@ -230,6 +230,18 @@ func launch(t, words terminal, c *cli.Context, look *worker.Look, asJSON bool) e
 		w.answer = askPerson(words, c, client)
 	}
 	return followRun(t, words, c, engine, client, w, runName(input.Plan, input.Operation), asJSON)
+}
+
+// refused is what a person is told whose run has a blocker. Where the same plan is
+// being run already that is why, and what its run does only looks like an obstacle.
+func refused(c *cli.Context, in plans.RunInput, what string) error {
+	if _, client, err := dial(c); err == nil {
+		defer client.Close()
+		if s, err := client.Status(c.Context, control.RunOf(in.Plan, in.Operation)); err == nil && s.Ended.IsZero() {
+			return startError(&control.BusyError{Status: s})
+		}
+	}
+	return fail(exitRefused, "REFUSED  %s. Nothing was changed.", what)
 }
 
 func startError(err error) error {
