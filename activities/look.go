@@ -94,16 +94,26 @@ func lookAt(ctx context.Context, hosts func(string) (*hyperv.Host, error), h pla
 		view.Error, view.Barred = whyUnreached(err), barred(err)
 		return view, nil
 	}
+	testOf := map[string]string{}
+	copies := glanceOf(h.Name, answer).copies
+	for id, c := range copies {
+		if c.TestVM != "" {
+			testOf[c.TestVM] = id
+		}
+	}
 	for _, c := range answer.Copies {
 		if c.Power == "Off" {
 			continue
+		}
+		if vm := testOf[c.VM]; vm != "" {
+			view.Tests = append(view.Tests, plans.ResidentVM{ID: vm, Label: c.Name, Host: h.Name, Memory: plans.Bytes(max(c.MemoryAssigned, c.MemoryStartup))})
 		}
 		view.MemoryUsed += max(c.MemoryAssigned, c.MemoryStartup)
 		if c.Mode == "None" {
 			view.Residents = append(view.Residents, plans.ResidentVM{ID: c.VM, Label: c.Name, Host: h.Name, Memory: plans.Bytes(max(c.MemoryAssigned, c.MemoryStartup))})
 		}
 	}
-	return describe(view, facts), glanceOf(h.Name, answer).copies
+	return describe(view, facts), copies
 }
 
 // whyUnreached says what keeps a host from answering, with the remedy.

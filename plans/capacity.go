@@ -101,6 +101,11 @@ func freeAt(in RunInput, host string, hosts []HostView) (free uint64, known bool
 			taken -= min(taken, uint64(vm.Memory))
 		}
 	}
+	for _, test := range hosts[i].Tests {
+		if in.Operation.Moves() && slices.ContainsFunc(in.VMs(), func(vm RunVM) bool { return vm.ID == test.ID }) {
+			taken -= min(taken, uint64(test.Memory)) // it is removed first
+		}
+	}
 	if taken >= hosts[i].MemoryBytes {
 		return 0, true
 	}

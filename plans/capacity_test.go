@@ -67,6 +67,22 @@ func TestNorthgateLeavesOneVMBehind(t *testing.T) {
 	}
 }
 
+// A drill has the memory that the real operation needs: its copies are removed
+// first, and a failover in the middle of one was refused for want of memory.
+func TestARealOperationCountsOnTheMemoryOfItsTestCopies(t *testing.T) {
+	in, hosts := northgate()
+	before, _ := freeAt(in, "NG-HV02", hosts)
+	own, other := in.VMs()[0], ResidentVM{ID: "of-another-plan", Memory: 8 * gigabyte}
+	hosts[1].Tests = []ResidentVM{{ID: own.ID, Memory: own.Memory}, other}
+	hosts[1].MemoryUsed += uint64(own.Memory) + 8*gigabyte
+	for op, want := range map[Operation]uint64{UnplannedFailover: before - 8*gigabyte, PlannedFailover: before - 8*gigabyte, TestFailover: before - 8*gigabyte - uint64(own.Memory)} {
+		in.Operation = op
+		if free, _ := freeAt(in, "NG-HV02", hosts); free != want {
+			t.Errorf("%s: %s free, want %s", op, gib(free), gib(want))
+		}
+	}
+}
+
 func TestTheLastOfThePlanStaysBehindFirst(t *testing.T) {
 	in, hosts := northgate()
 	in.Steps[2].VMs[0].IfCapacity = true // NG-ERP01, 16 GB: would be enough

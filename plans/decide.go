@@ -80,14 +80,14 @@ type Situation struct {
 	// Common is the latest moment that all VMs have, zero when some VM keeps no
 	// point that old: CommonMissing names them. CommonSpread is how far apart
 	// their points lie.
-	Common        time.Time  `json:"common,omitzero"`
-	CommonMissing []string   `json:"common_missing,omitempty"`
-	CommonSpread  Duration   `json:"common_spread,omitempty"`
+	Common        time.Time `json:"common,omitzero"`
+	CommonMissing []string  `json:"common_missing,omitempty"`
+	CommonSpread  Duration  `json:"common_spread,omitempty"`
 	// Asked is a time that was asked for with --point, as it was written.
-	Asked         string     `json:"asked,omitempty"`
-	Findings      []Finding  `json:"findings,omitempty"`
-	LeftOut       []LeftOut  `json:"left_out,omitempty"`
-	Prediction    Prediction `json:"prediction"`
+	Asked      string     `json:"asked,omitempty"`
+	Findings   []Finding  `json:"findings,omitempty"`
+	LeftOut    []LeftOut  `json:"left_out,omitempty"`
+	Prediction Prediction `json:"prediction"`
 }
 
 // SiteVerdict is how a site looks from here.

@@ -58,7 +58,9 @@ type HostView struct {
 	// Keys is nil when the host does not tell.
 	Keys *KeysView `json:"-"`
 	// Residents are VMs that run there and do not replicate to or from it.
-	Residents   []ResidentVM `json:"residents,omitempty"`
+	Residents []ResidentVM `json:"residents,omitempty"`
+	// Tests are test copies that run there, each by the id of the VM it is of.
+	Tests       []ResidentVM `json:"tests,omitempty"`
 	ReplicaAuth string       `json:"replica_auth,omitempty"` // Kerberos, Certificate, CertificateAndKerberos
 	// ReplicaThumbprint is of the replica server's certificate.
 	ReplicaThumbprint string   `json:"replica_thumbprint,omitempty"`
