@@ -120,7 +120,7 @@ func (a *Activities) readOrphans(ctx context.Context, h *plans.HostReading) {
 }
 
 func readingOf(h *plans.HostReading, o hyperv.Orphans) {
-	h.Read, h.At, h.Problems = true, o.UTC, o.Problems
+	h.Read, h.At, h.Problems, h.Parents = true, o.UTC, o.Problems, o.Parents
 	h.Names = append(append([]string(nil), h.Names...), o.Name, o.FQDN)
 	for i := range o.VMs {
 		h.VMs = append(h.VMs, orphanVM(&o.VMs[i]))

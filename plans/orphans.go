@@ -84,6 +84,8 @@ type HostReading struct {
 	VMs     []OrphanVM     `json:"vms,omitempty"`
 	Entries []Authorized   `json:"entries,omitempty"`
 	Folders []OrphanFolder `json:"folders,omitempty"`
+	// Parents are disks that are no VM's own, and that differencing disks rest on.
+	Parents []string `json:"parents,omitempty"`
 	// Cluster is nil for a host that is no node, or did not tell.
 	Cluster *OrphanCluster `json:"cluster,omitempty"`
 	// Problems are parts that were not told, as "<cmdlet>: <error id>".

@@ -182,12 +182,12 @@ func (h *orphanHunt) files(host *HostReading) {
 		if h.hasVM(host, folder.GUID) || h.used(folder.Path) {
 			continue
 		}
-		if h.untold("Get-VMHardDiskDrive") {
+		if h.untold("Get-VMHardDiskDrive") || h.untold("Get-VHD") {
 			h.leave(host, f.Kind, f.VM, f.Name, "which disks are in use was not told")
 			continue
 		}
 		f.Evidence = []string{fmt.Sprintf("%s: %d files in %s, changed last %s UTC", host.Host, folder.Files, folder.Path, folder.Modified.UTC().Format("2006-01-02 15:04")),
-			"no VM of this id is on this host, and no VM of any host has a disk there"}
+			"no VM of this id is on this host, no VM of any host has a disk there, and no differencing disk that was seen rests on one there"}
 		f.Risk = "They take room. They go into quarantine beside their place, and are deleted only by a second clean-up, after the time to undo."
 		if folder.Link {
 			h.leave(host, f.Kind, f.VM, f.Name, "it is, or holds, a junction: what that leads to may be in use")
@@ -238,7 +238,7 @@ func (h *orphanHunt) kept(host *HostReading, folder OrphanFolder, seen bool) {
 		return
 	}
 	switch {
-	case h.untold("Get-VMHardDiskDrive"):
+	case h.untold("Get-VMHardDiskDrive") || h.untold("Get-VHD"):
 		h.leave(host, OrphanKept, folder.GUID, q.Name, "which disks are in use was not told")
 		return
 	case folder.Link:
@@ -268,23 +268,25 @@ func (h *orphanHunt) hasVM(host *HostReading, id string) bool {
 	return slices.ContainsFunc(h.all[strings.ToLower(id)], func(c orphanCopy) bool { return c.host == host })
 }
 
-// used tells whether a VM of any host has a disk in a folder: one on shared
-// storage looks the same from every node. A path that begins with two backslashes,
-// as that of a share, may lead to any host's folder that ends alike.
+// used tells whether a VM of any host has a disk in a folder, or a disk that rests on
+// one there: one on shared storage looks the same from every node. A path that begins
+// with two backslashes, as that of a share, may lead to any host's folder that ends
+// alike.
 func (h *orphanHunt) used(folder string) bool {
 	folder = strings.ToLower(folder) + `\`
 	tail := folder[max(0, strings.LastIndex(folder, `\hyper-v replica\`)):]
+	within := func(path string) bool {
+		path = strings.ToLower(path)
+		return strings.HasPrefix(path, folder) || strings.HasPrefix(path, `\\`) && strings.Contains(path, tail)
+	}
 	for _, copies := range h.all {
 		for _, c := range copies {
-			if slices.ContainsFunc(c.vm.Disks, func(d OrphanDisk) bool {
-				path := strings.ToLower(d.Path)
-				return strings.HasPrefix(path, folder) || strings.HasPrefix(path, `\\`) && strings.Contains(path, tail)
-			}) {
+			if slices.ContainsFunc(c.vm.Disks, func(d OrphanDisk) bool { return within(d.Path) }) {
 				return true
 			}
 		}
 	}
-	return false
+	return slices.ContainsFunc(h.Hosts, func(r HostReading) bool { return slices.ContainsFunc(r.Parents, within) })
 }
 
 // untold tells whether a host that was read did not tell a part.

@@ -333,6 +333,13 @@ var healthyScenes = []orphanScene{
 		w.vm(other, w.id(), "Off", "None", "Disabled").Disks[0].Path = `\\H0\Replica$\Hyper-V Replica\Virtual hard disks\` + stays + `\x.vhdx`
 		w.folder(h, stays, w.old(h))
 	}},
+	{"disks that a differencing disk of another VM rests on", func(w *orphanWorld) {
+		h, other, _ := w.three()
+		stays := w.id()
+		at := []*HostReading{h, other}[w.rand.IntN(2)]
+		at.Parents = append(at.Parents, strings.ToLower(replicaStore+stays+`\base.vhdx`))
+		w.folder(h, stays, w.old(h))
+	}},
 	{"folder that is a junction", func(w *orphanWorld) {
 		h, _, _ := w.three()
 		w.folder(h, w.id(), w.old(h)).Link = true
@@ -816,5 +823,23 @@ func TestWhatAnUndoWouldDo(t *testing.T) {
 		c, why := s.Undo(id)
 		require.Contains(t, string(c.Verb)+why, want)
 		require.Equal(t, why == "", c.Verb != "")
+	}
+}
+
+// A host that did not tell what its differencing disks rest on may have one that rests
+// on anything: then no files are offered.
+func TestFilesAreNotOfferedWhereParentsAreNotKnown(t *testing.T) {
+	at := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+	id := "00000000-0000-4000-8000-000000000001"
+	look := OrphanLook{Policy: OrphanPolicy{After: Duration(24 * time.Hour), Undo: Duration(24 * time.Hour)}, Hosts: []HostReading{
+		{Host: "H0", Read: true, At: at, Folders: []OrphanFolder{{Path: replicaStore + id, GUID: id, Files: 1, Bytes: 1, Modified: at.AddDate(0, 0, -30)}}},
+		{Host: "H1", Read: true, At: at},
+	}}
+	if p := FindOrphans(look); len(p.Findings) != 1 || p.Findings[0].Verb != VerbQuarantine {
+		t.Fatalf("found %+v, quiet %+v", p.Findings, p.Quiet)
+	}
+	look.Hosts[1].Problems = []string{"Get-VHD: AccessDenied"}
+	if p := FindOrphans(look); len(p.Findings) != 0 || len(p.Quiet) != 1 || !strings.Contains(p.Quiet[0].Why, "which disks are in use was not told") {
+		t.Errorf("found %+v, quiet %+v", p.Findings, p.Quiet)
 	}
 }

@@ -129,11 +129,11 @@ func FuzzGUID(f *testing.F) {
 
 func FuzzDecodeOrphans(f *testing.F) {
 	vm := `{"vm":"` + vmA + `","name":"DB","power":"Off","mode":"Replica","state":"Replicating","created":"2026-03-01T02:03:04Z","uptimeSec":0,"relations":[{"relationship":"Simple","primaryServer":"a","replicaServer":"b","currentReplicaServer":"b","allowedPrimary":"","lastReplication":null,"testVM":null}],"disks":[{"path":"D:\\x.vhdx","bytes":1}],"backups":[{"id":"` + vmB + `","created":"2026-03-01T02:03:04Z"}],"provider":"","problems":[]}`
-	f.Add([]byte(`{"utc":"2026-03-01T02:03:04Z","name":"HV","fqdn":"hv.example","vms":[` + vm + `],"entries":[{"primary":"a","storage":"D:\\R","trustGroup":"t"}],"folders":[{"path":"D:\\R\\x","kept":true,"files":1,"bytes":2,"modified":"2026-03-01T02:03:04Z"}],"problems":[]}`))
+	f.Add([]byte(`{"utc":"2026-03-01T02:03:04Z","name":"HV","fqdn":"hv.example","vms":[` + vm + `],"entries":[{"primary":"a","storage":"D:\\R","trustGroup":"t"}],"folders":[{"path":"D:\\R\\x","kept":true,"files":1,"bytes":2,"modified":"2026-03-01T02:03:04Z"}],"parents":["d:\\r\\base.vhdx"],"problems":[]}`))
 	f.Add([]byte(`{"utc":"2026-03-01T02:03:04Z","name":"HV","fqdn":"","vms":[],"entries":[],"folders":null,"problems":[]}`))
 	group := `{"id":"g1","name":"DB","owner":"HV","state":"Failed","vm":"` + vmA + `","failed":["Virtual Machine"],"others":[],"store":"C:\\ClusterStorage\\Volume1","files":0}`
-	f.Add([]byte(`{"utc":"2026-03-01T02:03:04Z","name":"HV","fqdn":"","vms":[],"entries":[],"folders":[],"cluster":{"name":"CL","nodes":["HV","HW"],"groups":[` + group + `]},"problems":[]}`))
-	f.Add([]byte(`{"utc":"2026-03-01T02:03:04Z","name":"HV","fqdn":"","vms":[],"entries":[],"folders":[],"cluster":{"name":"CL","nodes":[],"groups":null},"problems":[]}`))
+	f.Add([]byte(`{"utc":"2026-03-01T02:03:04Z","name":"HV","fqdn":"","vms":[],"entries":[],"folders":[],"parents":[],"cluster":{"name":"CL","nodes":["HV","HW"],"groups":[` + group + `]},"problems":[]}`))
+	f.Add([]byte(`{"utc":"2026-03-01T02:03:04Z","name":"HV","fqdn":"","vms":[],"entries":[],"folders":[],"parents":[],"cluster":{"name":"CL","nodes":[],"groups":null},"problems":[]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		o, err := decodeOrphans(data)
 		if err != nil {

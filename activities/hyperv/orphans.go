@@ -19,6 +19,9 @@ type Orphans struct {
 	VMs     []OrphanVM      `json:"vms"`
 	Entries []EntryFacts    `json:"entries"`
 	Folders []ReplicaFolder `json:"folders"`
+	// Parents are the disks that differencing disks of VMs rest on and that are no
+	// VM's own, in lower case; asked for where a folder may be nobody's.
+	Parents []string `json:"parents"`
 	// Cluster is nil on a host that is a node of none, or does not tell.
 	Cluster *Cluster `json:"cluster"`
 	// Problems name the parts that could not be told, as "<cmdlet>: <error id>".
@@ -136,7 +139,7 @@ const orphansTimeout = 3 * time.Minute
 // Orphans asks for all that replication may leave behind.
 //
 // Microsoft: Hyper-V module, Get-VM, Get-VMReplication, Get-VMHardDiskDrive,
-// Get-VMSnapshot; Get-ChildItem; Msvm_ReplicationSettingData; FailoverClusters module.
+// Get-VMSnapshot, Get-VHD; Get-ChildItem; Msvm_ReplicationSettingData; FailoverClusters module.
 func (h *Host) Orphans(ctx context.Context) (o Orphans, err error) {
 	a, err := h.runner.Run(ctx, Call{Function: "Get-LifeboatOrphans", Args: none{}, Lane: ActLane, Timeout: orphansTimeout})
 	if err != nil {
@@ -156,8 +159,8 @@ func decodeOrphans(data []byte) (Orphans, error) {
 	if o.UTC.IsZero() || o.Name == "" {
 		return Orphans{}, errors.New("utc or name is missing")
 	}
-	if o.VMs == nil || o.Entries == nil || o.Folders == nil || o.Problems == nil {
-		return Orphans{}, errors.New("vms, entries, folders or problems is not a list")
+	if o.VMs == nil || o.Entries == nil || o.Folders == nil || o.Parents == nil || o.Problems == nil {
+		return Orphans{}, errors.New("vms, entries, folders, parents or problems is not a list")
 	}
 	o.UTC = o.UTC.UTC()
 	seen := map[string]bool{}

@@ -148,8 +148,14 @@ func TestAParentOfADiskIsInUse(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	folder, parent = replicas+`\`+strings.ToUpper(idAPP2), files[0].Path
+	if seen := lookAtOrphans(w, hostB)["parents"].([]any); len(seen) != 0 {
+		t.Errorf("nothing rests on anything, and %v is told", seen)
+	}
 	if err := h.AddChild(control, idDB, parent); err != nil {
 		t.Fatal(err)
+	}
+	if seen := lookAtOrphans(w, hostB)["parents"].([]any); len(seen) != 1 || seen[0] != strings.ToLower(parent) {
+		t.Errorf("a disk rests on %s, and %v is told", parent, seen)
 	}
 	into := `D:\Replica\Hyper-V Replica\.lifeboat-quarantine\20270112T090000Z`
 	w.not(hostB, "Move-LifeboatToQuarantine", map[string]any{"VM": idAPP2, "Path": folder, "Into": into}, "LifeboatFilesInUse")

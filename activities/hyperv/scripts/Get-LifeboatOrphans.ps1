@@ -1,14 +1,16 @@
 # All that replication may leave behind on a host, in one answer: every VM with how
 # it replicates, by which provider, its disks and the checkpoints that backups
 # left; from whom the host takes replication; the folders below the places where
-# replicas are kept, in quarantine too; and the groups of its failover cluster, null
-# on a host that is no node or does not know the cmdlets. Each part is asked for alone: one
+# replicas are kept, in quarantine too; the parents that differencing disks rest on,
+# where there is a folder that may be offered; and the groups of its failover cluster,
+# null on a host that is no node or does not know the cmdlets. Each part is asked for alone: one
 # that cannot be told does not hide the others and is named in problems as
 # <cmdlet>: <error id>. Rows are joined by VM id, never by name.
 # Microsoft: Hyper-V module, Get-VM, Get-VMHost, Get-VMReplication,
 # Get-VMHardDiskDrive, Get-VMSnapshot, Get-VMReplicationServer; CimCmdlets,
 # Get-CimInstance (Win32_OperatingSystem, Msvm_ReplicationSettingData);
-# Microsoft.PowerShell.Management, Get-ChildItem; what Find-LifeboatCluster asks.
+# Microsoft.PowerShell.Management, Get-ChildItem; what Find-LifeboatDisks and
+# Find-LifeboatCluster ask.
 function Get-LifeboatOrphans {
     param()
     $clock = Get-CimInstance -ClassName Win32_OperatingSystem -ErrorAction Stop
@@ -108,6 +110,23 @@ function Get-LifeboatOrphans {
             $problems = @($problems) + @("Get-VMSnapshot: $($_.FullyQualifiedErrorId)")
         }
     }
+    $parents = @()
+    $loose = $false
+    $named = @($machines | ForEach-Object { "*\$($_.Id)" })
+    foreach ($folder in $folders) {
+        $owners = @($named | Where-Object { $folder['path'] -like $_ })
+        if ($folder['kept'] -or $owners.Count -eq 0) {
+            $loose = $true
+        }
+    }
+    if ($loose) {
+        try {
+            $own = @(foreach ($one in $machines) { $disks["$($one.Id)"] | ForEach-Object { $_['path'].ToLower() } })
+            $parents = @(Find-LifeboatDisks | Where-Object { $own -notcontains $_ } | Sort-Object -Unique)
+        } catch {
+            $problems = @($problems) + @("Get-VHD: $($_.FullyQualifiedErrorId)")
+        }
+    }
     try {
         foreach ($setting in @(Get-CimInstance -Namespace 'root/virtualization/v2' -ClassName Msvm_ReplicationSettingData -ErrorAction Stop)) {
             foreach ($one in $machines) {
@@ -151,6 +170,7 @@ function Get-LifeboatOrphans {
         })
         entries  = $server['entries']
         folders  = $folders
+        parents  = $parents
         cluster  = $cluster
         problems = $problems
     }
