@@ -2,6 +2,8 @@ package workflows
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"go.temporal.io/sdk/temporal"
@@ -79,12 +81,57 @@ const (
 	calendarPrefix = "calendar/"
 )
 
+// inID is a name as it stands in an id. Ids travel in headers, which hold printable
+// ASCII alone: every other byte of such a name is written as %XX. Names of plain ASCII
+// stay as they are.
+func inID(name string) string {
+	if isPlain(name) {
+		return name
+	}
+	var b strings.Builder
+	for i := range len(name) {
+		if c := name[i]; c < ' ' || c > '~' || c == '%' {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func isPlain(name string) bool {
+	for i := range len(name) {
+		if name[i] < ' ' || name[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// escapedByte is a byte of a name in an id.
+var escapedByte = regexp.MustCompile("%[0-9A-F]{2}")
+
+// fromID is the name that inID has written.
+func fromID(text string) string {
+	name := escapedByte.ReplaceAllStringFunc(text, func(hex string) string {
+		n, err := strconv.ParseUint(hex[1:], 16, 8)
+		if err != nil {
+			return hex
+		}
+		return string([]byte{byte(n)})
+	})
+	if isPlain(name) { // it was plain: what looks escaped is its own
+		return text
+	}
+	return name
+}
+
 // PlanRunID is the id of a plan's run: one at a time.
-func PlanRunID(plan string) string { return planPrefix + plan }
+func PlanRunID(plan string) string { return planPrefix + inID(plan) }
 
 // DrillRunID is the id of a plan's test failover, which may go on beside other
 // runs and gives way to real ones.
-func DrillRunID(plan string) string { return drillPrefix + plan }
+func DrillRunID(plan string) string { return drillPrefix + inID(plan) }
 
 // RunID is the id of a plan's run of an operation.
 func RunID(plan string, op plans.Operation) string {
@@ -97,23 +144,25 @@ func RunID(plan string, op plans.Operation) string {
 // RunIDOf is the id of a run that a person named: a plan, or an id as it is.
 func RunIDOf(run string) string {
 	if strings.HasPrefix(run, planPrefix) || strings.HasPrefix(run, drillPrefix) || strings.HasPrefix(run, canaryPrefix) {
-		return run
+		return inID(run)
 	}
 	return PlanRunID(run)
 }
 
 // FenceID is the id of the watch on a plan's lost site.
-func FenceID(plan string) string { return fencePrefix + plan }
+func FenceID(plan string) string { return fencePrefix + inID(plan) }
 
 // CommitID is the id of a commit that waits.
-func CommitID(plan string) string { return commitPrefix + plan }
+func CommitID(plan string) string { return commitPrefix + inID(plan) }
 
 // CalendarID is the id of a drill's Temporal Schedule. The Drills that it starts
 // bear it too, with the moment behind it.
-func CalendarID(drill string) string { return calendarPrefix + drill }
+func CalendarID(drill string) string { return calendarPrefix + inID(drill) }
 
 // CalendarOf is the drill of a Temporal Schedule's id.
-func CalendarOf(id string) (drill string, ok bool) { return strings.CutPrefix(id, calendarPrefix) }
+func CalendarOf(id string) (drill string, ok bool) {
+	return strings.CutPrefix(fromID(id), calendarPrefix)
+}
 
 // CanaryID is the id of a canary's Temporal Schedule. The workflows that it starts
 // bear it too, with the moment behind it.
@@ -137,13 +186,13 @@ const (
 )
 
 // RepairID is the id of a sending host's repair ladder.
-func RepairID(host string) string { return repairPrefix + host }
+func RepairID(host string) string { return repairPrefix + inID(host) }
 
 // PlanOf is the plan of a workflow's id.
 func PlanOf(id string) string {
 	for _, prefix := range []string{planPrefix, drillPrefix, fencePrefix, commitPrefix} {
 		if plan, ok := strings.CutPrefix(id, prefix); ok {
-			return plan
+			return fromID(plan)
 		}
 	}
 	return id

@@ -1,7 +1,9 @@
 package workflows
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
@@ -26,6 +28,32 @@ func TestIDs(t *testing.T) {
 	}
 	if VMPartID("g", plans.TestFailover) != "drill/g" || VMPartID("g", plans.Commit) != VMOperationID("g") {
 		t.Error("a drill and a real operation must not share the VM's id")
+	}
+}
+
+// Ids travel in headers of printable ASCII: a plan, a host or a group of any other
+// name could not be started.
+func TestIDsHoldAnyName(t *testing.T) {
+	for _, name := range []string{"Büro Verlust", "100 % Ausfall", "100 % Büro", "東京/1", "tab\there", "north", `"quoted"`, "%"} {
+		every := plans.ScheduleID{Host: name, Frequency: plans.Frequency(30 * time.Second)}
+		drill, _ := CalendarOf(CalendarID(name))
+		back, err := ScheduleOf(ScheduleWorkflowID(every))
+		for _, id := range []string{PlanRunID(name), DrillRunID(name), FenceID(name), CommitID(name), CalendarID(name), RepairID(name), ScheduleWorkflowID(every)} {
+			if strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r > '~' }) {
+				t.Errorf("%q is no header", id)
+			}
+		}
+		for _, id := range []string{PlanRunID(name), DrillRunID(name), FenceID(name), CommitID(name)} {
+			if got := PlanOf(id); got != name {
+				t.Errorf("%s is of %q, not of %q", id, got, name)
+			}
+		}
+		if drill != name || err != nil || back != every {
+			t.Errorf("%q: drill %q, schedule %v, %v", name, drill, back, err)
+		}
+		if got := RunIDOf("drill/" + name); got != DrillRunID(name) || RunIDOf(got) != got {
+			t.Errorf("%q is typed as %s", name, got)
+		}
 	}
 }
 

@@ -107,11 +107,10 @@ func holds(held map[string]string, id string, vms map[string][]string) error {
 	for _, watched := range []struct{ prefix, what string }{
 		{workflows.PlanRunID(""), "the run "}, {workflows.DrillRunID(""), "the drill "}, {workflows.FenceID(""), "the watch "}, {workflows.CommitID(""), "the commit that waits, "},
 	} {
-		name, ok := strings.CutPrefix(id, watched.prefix)
-		if !ok {
+		if !strings.HasPrefix(id, watched.prefix) {
 			continue
 		}
-		name, _, _ = strings.Cut(name, "/stage/")
+		name, _, _ := strings.Cut(workflows.PlanOf(id), "/stage/")
 		ids, known := vms[name]
 		if !known && watched.prefix == workflows.DrillRunID("") {
 			held[strings.ToLower(name)] = watched.what + id // of one VM
