@@ -34,7 +34,7 @@ func TestIDs(t *testing.T) {
 // Temporal's client takes printable ASCII only: a plan called "München" was valid,
 // ready, and could not be started.
 func TestANameWithAnyLettersMakesAnID(t *testing.T) {
-	for _, name := range []string{"north", "Müller's \"HQ\" plan", "Zürich 100%", "東京", "50% off"} {
+	for _, name := range []string{"north", "Müller's \"HQ\" plan", "Zürich 100%", "東京/1", "tab\there", "%", "50% off"} {
 		ids := []string{PlanRunID(name), DrillRunID(name), FenceID(name), CommitID(name)}
 		for _, id := range ids {
 			if PlanOf(id) != name {

@@ -164,6 +164,14 @@ func TestScenarioOfTheVersionTrap(t *testing.T) {
 		"bring the host to the other's Windows version; a VM's version cannot go down")
 }
 
+// A clock that is an hour off is seen from here, and is no age of any copy.
+func TestScenarioOfAClockThatIsOff(t *testing.T) {
+	e := newEstate(t, northgateFile, `    memory_gb: 192`, `    clock_skew: 3600s
+    memory_gb: 192`)
+	e.says(0, []string{"ready", "northgate-site-loss", "--data", t.TempDir()}, "READY - all 9 VMs in time", "! NG-HV01: its clock is 1h off")
+	e.says(0, []string{"check"}, "clock 1 h ahead", "clock in step")
+}
+
 // A replica moved to another node of its cluster, where the certificate is missing
 // (B3).
 func TestScenarioOfTheWrongNode(t *testing.T) {

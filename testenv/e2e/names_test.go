@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -15,7 +16,14 @@ func TestPlannedFailoverOfOddNames(t *testing.T) {
 	w := newWorld(t, environment, 60)
 	w.up()
 	w.must(0, "check")
-	w.must(0, "failover", "names", "--planned", "--yes")
+	const plan = "Ausfall Büro, 100 %"
+	w.must(0, "failover", plan, "--planned", "--yes")
+	if out := w.must(0, "run", "show", plan); !strings.Contains(out.out, "DONE  "+plan) {
+		t.Errorf("the run is shown as\n%s", out.out)
+	}
+	if out := w.must(0, "report", "show", "last"); !strings.Contains(out.out, plan) {
+		t.Errorf("the report is\n%s", out.out)
+	}
 	s := w.state()
 	for _, v := range s.Violations {
 		t.Errorf("I1: %s", v)

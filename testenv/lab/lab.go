@@ -109,11 +109,12 @@ func (l *Lab) startHost(h *hypervisor.Host) error {
 		return err
 	}
 	skew := h.Info().Now.Sub(l.farm.Now()).Round(time.Second)
+	now := func() time.Time { return time.Now().Add(skew) }
 	host := &process.Host{
 		Name: h.Name(), Mutexes: process.NewMutexes(),
-		Now: func() time.Time { return time.Now().Add(skew) },
+		Now: now,
 		NewSession: func(by *string, handle process.Handle, native process.Native) *powershell.Session {
-			return l.session(h, by, handle, native)
+			return l.session(h, now, by, handle, native)
 		},
 	}
 	if l.opts.PowerShell != "" {
@@ -140,10 +141,10 @@ func (l *Lab) startHost(h *hypervisor.Host) error {
 
 // session is a PowerShell of the lab's interpreter on a host. Cmdlets act in
 // the name of the request that the process is working on.
-func (l *Lab) session(h *hypervisor.Host, by *string, handle process.Handle, native process.Native) *powershell.Session {
+func (l *Lab) session(h *hypervisor.Host, now func() time.Time, by *string, handle process.Handle, native process.Native) *powershell.Session {
 	caller := func() hypervisor.Caller { return hypervisor.Caller{By: *by, Cut: handle.Cut} }
 	return powershell.NewSession(powershell.Options{
-		Commands: cmdlet.New(l.farm, h, caller), ComputerName: h.Name(), Native: native,
+		Commands: cmdlet.New(l.farm, h, caller), ComputerName: h.Name(), Now: now, Native: native,
 		InvokeGuest: func(ctx context.Context, vm, user, password, script string) (any, *powershell.ErrorRecord) {
 			return l.inGuest(ctx, h, vm, user, password, script)
 		},

@@ -3,6 +3,7 @@ package powershell
 import (
 	"context"
 	"io"
+	"time"
 )
 
 // Options says what a session stands on.
@@ -11,6 +12,8 @@ type Options struct {
 	Commands Commands
 	// ComputerName is the simulated host's name, as $env:COMPUTERNAME.
 	ComputerName string
+	// Now is the host's clock; nil means this machine's.
+	Now func() time.Time
 	// InvokeGuest runs script text inside a guest (PowerShell Direct); nil means
 	// that no guest can be reached. vmID is what -VMId was given.
 	InvokeGuest func(ctx context.Context, vmID, user, password, script string) (any, *ErrorRecord)

@@ -221,7 +221,7 @@ func sortObject(x *execution) (stage, error) {
 
 func getDate(x *execution) (stage, error) {
 	return single(func(x *execution) (any, error) {
-		now := time.Now()
+		now := x.r.now()
 		if given, ok := x.arg("Date").(time.Time); ok {
 			now = given
 		}

@@ -151,12 +151,20 @@ func textMethod(s, name string, args []any, arg func(int) any) (any, bool) {
 	return nil, false
 }
 
+// now is the moment by the host's clock.
+func (r *run) now() time.Time {
+	if r.s.options.Now != nil {
+		return r.s.options.Now()
+	}
+	return time.Now()
+}
+
 func (r *run) staticMember(typ, name string) (any, error) {
 	switch shortType(typ) + "." + strings.ToLower(name) {
 	case "datetime.utcnow":
-		return time.Now().UTC(), nil
+		return r.now().UTC(), nil
 	case "datetime.now":
-		return time.Now(), nil
+		return r.now(), nil
 	case "environment.machinename":
 		return r.s.options.ComputerName, nil
 	case "environment.newline":

@@ -24,7 +24,7 @@ type StatusError struct {
 
 func (e *StatusError) Error() string { return fmt.Sprintf("the engine says %d: %s", e.Code, e.Text) }
 
-// Get reads one resource of the engine's API into v.
+// Get reads one resource of the engine's API into v. Names in the path are escaped.
 func Get(ctx context.Context, e Engine, path string, query url.Values, v any) error {
 	return call(ctx, e, http.MethodGet, path, query, v)
 }
@@ -37,7 +37,11 @@ func Post(ctx context.Context, e Engine, path string, query url.Values, v any) e
 func call(ctx context.Context, e Engine, method, path string, query url.Values, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, apiLimit)
 	defer cancel()
-	u := url.URL{Scheme: "http", Host: e.API, Path: path, RawQuery: query.Encode()}
+	plain, err := url.PathUnescape(path)
+	if err != nil {
+		return err
+	}
+	u := url.URL{Scheme: "http", Host: e.API, Path: plain, RawPath: path, RawQuery: query.Encode()}
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
 		return err
