@@ -304,6 +304,9 @@ func TestCriteriaAreLocked(t *testing.T) {
 	if in.RunID != "d-20260101-000000" || in.Operation != TestFailover || in.Hold != Duration(10*time.Minute) || in.StartedBy != "calendar d" || in.Drill.Due != anyDay {
 		t.Errorf("input %+v", in)
 	}
+	if want := time.Date(2026, 1, 4, 6, 0, 0, 0, time.UTC); !in.Drill.Next.Equal(want) {
+		t.Errorf("next %s, want %s", in.Drill.Next, want)
+	}
 	if vms := in.VMs(); len(vms) != 1 || vms[0].Name != "web" || len(in.LeftOut) != 1 || in.Steps[0].Number != 1 {
 		t.Errorf("stages: %+v, left out %+v", in.Steps, in.LeftOut)
 	}
