@@ -469,6 +469,12 @@ func TestADrillThatWasNotBegunIsNoProof(t *testing.T) {
 	if d := LastDrills([]Report{skipped, good})["all"]; d == nil || !d.Passed || d.Run != in.RunID {
 		t.Errorf("the last drill is %+v", d)
 	}
+	// A real failover that went first left the plan with a drill that "did not pass".
+	aside := good
+	aside.Status.Verdict, aside.Status.Findings = VerdictStopped, []Finding{{Code: CodeGaveWay}}
+	if d := LastDrills([]Report{aside, good})["all"]; d == nil || !d.Passed {
+		t.Errorf("the last drill is %+v", d)
+	}
 	for _, vm := range in.VMs() {
 		if LastDrills([]Report{skipped, good})["all"].proofs[vm.ID].At.IsZero() {
 			t.Errorf("that %s came up is not known", vm.Label)
