@@ -54,6 +54,11 @@ func ResolveDrill(cfg *Config, d ScheduledDrill, start DrillStart) (RunInput, er
 	}
 	in = onlyStages(in, d.Stages)
 	in.Drill = &DrillNote{Calendar: d.Name, Hash: hashOfDrill(d), Due: start.Due.UTC(), ByHand: start.ByHand, Locked: start.Now.UTC()}
+	if calendar, err := CalendarOf(d); err == nil { // validation refuses another
+		if next := calendar.Next(start.Now, 1); len(next) > 0 {
+			in.Drill.Next = next[0].UTC()
+		}
+	}
 	for _, c := range d.Criteria {
 		one := c.criterion()
 		if one.Kind == CriterionPeople {

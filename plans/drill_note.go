@@ -12,6 +12,8 @@ type DrillNote struct {
 	Hash string `json:"hash"`
 	// Due is when the calendar wanted it; of one that a person began, when that was.
 	Due time.Time `json:"due"`
+	// Next is when the calendar wants the next one, zero when never again.
+	Next time.Time `json:"next,omitzero"`
 	// ByHand is true for one that a person began.
 	ByHand bool `json:"by_hand,omitempty"`
 	// Criteria are what makes it a success, Locked when they were copied.

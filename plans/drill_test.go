@@ -304,6 +304,9 @@ func TestCriteriaAreLocked(t *testing.T) {
 	if in.RunID != "d-20260101-000000" || in.Operation != TestFailover || in.Hold != Duration(10*time.Minute) || in.StartedBy != "calendar d" || in.Drill.Due != anyDay {
 		t.Errorf("input %+v", in)
 	}
+	if want := time.Date(2026, 1, 4, 6, 0, 0, 0, time.UTC); !in.Drill.Next.Equal(want) {
+		t.Errorf("next %s, want %s", in.Drill.Next, want)
+	}
 	if vms := in.VMs(); len(vms) != 1 || vms[0].Name != "web" || len(in.LeftOut) != 1 || in.Steps[0].Number != 1 {
 		t.Errorf("stages: %+v, left out %+v", in.Steps, in.LeftOut)
 	}
@@ -464,6 +467,12 @@ func TestADrillThatWasNotBegunIsNoProof(t *testing.T) {
 		t.Errorf("%+v", skipped)
 	}
 	if d := LastDrills([]Report{skipped, good})["all"]; d == nil || !d.Passed || d.Run != in.RunID {
+		t.Errorf("the last drill is %+v", d)
+	}
+	// A real failover that went first left the plan with a drill that "did not pass".
+	aside := good
+	aside.Status.Verdict, aside.Status.Findings = VerdictStopped, []Finding{{Code: CodeGaveWay}}
+	if d := LastDrills([]Report{aside, good})["all"]; d == nil || !d.Passed {
 		t.Errorf("the last drill is %+v", d)
 	}
 	for _, vm := range in.VMs() {

@@ -316,5 +316,11 @@ func (m *evidenceMaker) signOff() {
 	m.said("signoff.acknowledged", "Acknowledged by the management", EditAcknowledged, "who acknowledged it for the management", true, false)
 	m.said("signoff.notes", "Notes", EditNote, "", false, true)
 	m.fact("integrity.chain", "Journal", fmt.Sprintf("entry %d, hash %s", m.rec.Anchor.Entry, m.rec.Anchor.Hash))
+	if d := m.r.Input.Drill; d != nil && !d.Next.IsZero() {
+		m.fact("integrity.next_test", "Next test due", d.Next.UTC().Format(stamp)+", by the calendar as it was at the start")
+	} else {
+		m.out.Fields = append(m.out.Fields, EvidenceField{Block: blockOf("integrity.next_test"), Key: "integrity.next_test", Label: "Next test due",
+			Missing: "this run was none of the calendar's drills; lifeboat drill next shows what is due"})
+	}
 	m.written("integrity.next", "Plan reviewed next", m.about().Review, ByPlan, "review in the plan")
 }

@@ -78,12 +78,17 @@ func TestEveryFieldOfAReportIsThere(t *testing.T) {
 		"people.lead", "people.operators", "people.approved", "people.observers", "people.third_parties", "people.communication",
 		"scope.sites", "scope.hosts", "scope.vms", "scope.networks", "before.readiness", "result.order", "result.integrity",
 		"cleanup.copies", "cleanup.networks", "cleanup.replication", "signoff.created", "signoff.reviewed", "signoff.acknowledged",
-		"integrity.chain", "integrity.next",
+		"integrity.chain", "integrity.next_test", "integrity.next",
 	} {
 		f, ok := e.Field(key)
 		if !ok || (f.Text == "") == (f.Missing == "") || f.Text != "" && f.By == "" {
 			t.Errorf("%s: %+v", key, f)
 		}
+	}
+	rec := drillRecord() // the next test was in no report
+	rec.Report.Input.Drill = &DrillNote{Next: time.Date(2026, 3, 8, 6, 0, 0, 0, time.UTC)}
+	if f, _ := MakeEvidence(rec).Field("integrity.next_test"); f.Missing != "" || f.By == "" || f.Text != "2026-03-08 06:00:00 UTC, by the calendar as it was at the start" {
+		t.Errorf("next test: %+v", f)
 	}
 	if len(e.VMs) != 2 || len(e.Stages) != 2 || len(e.Manual) != 1 || len(e.Log) == 0 {
 		t.Errorf("%d VMs, %d stages, %d manual steps, %d lines", len(e.VMs), len(e.Stages), len(e.Manual), len(e.Log))

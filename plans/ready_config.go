@@ -55,8 +55,8 @@ func LastDrills(reports []Report) map[string]*Drill {
 	out, proofs := map[string]*Drill{}, map[string]Proof{}
 	for _, r := range reports {
 		proved(&r, proofs)
-		if r.Input.Operation != TestFailover || r.Status.Ended.IsZero() || r.Status.Verdict == VerdictRefused || out[r.Input.Plan] != nil {
-			continue // one that was not begun proves nothing, either way
+		if r.Input.Operation != TestFailover || r.Status.Ended.IsZero() || r.Status.Verdict == VerdictRefused || gaveWay(r.Status) || out[r.Input.Plan] != nil {
+			continue // one that was not begun, or gave way, proves nothing, either way
 		}
 		passed := r.Status.Verdict == VerdictDone && len(Misses(r)) == 0
 		d := &Drill{Run: r.Status.RunID, Ended: r.Status.Ended, Passed: passed, proofs: proofs}

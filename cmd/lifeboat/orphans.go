@@ -262,6 +262,9 @@ func cleanOrphans(t terminal, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(chosen) == 0 {
+		words.say("The last scan found nothing of the kinds that orphans: clean: names.")
+	}
 	if c.Bool("dry-run") || len(chosen) == 0 {
 		words.say("Nothing was changed.")
 		if asJSON {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,8 +102,32 @@ func TestADrillOfTheCalendar(t *testing.T) {
 	if r := w.must(1, "drill", "list"); !r.says("not passed") || !r.says("armed") {
 		t.Errorf("%s", r.out)
 	}
+	w.busyDrill("weekly")
 	w.lose("a")
 	before := len(w.ledger())
 	w.must(4, "drill", "run", "weekly", "--yes")
 	w.untouched(before)
+}
+
+// busyDrill begins a drill and another while its test copies are there: that one is told
+// who runs it, not to remove them. The list shows what a person began.
+func (w *world) busyDrill(name string) {
+	w.t.Helper()
+	w.post("/faults", map[string]any{"verb": "Stop-VMFailover", "kind": "delay", "delay": 600, "count": 1})
+	w.must(0, "drill", "run", name, "--yes", "--detach")
+	w.until("its test copies are there", func() error {
+		for _, c := range w.state().Copies {
+			if c.Test {
+				return nil
+			}
+		}
+		return errors.New("no test copy")
+	})
+	if r := w.must(8, "drill", "run", name, "--yes"); !r.says("BUSY") || !r.says("lifeboat run watch drill/both") {
+		w.t.Errorf("%s%s", r.out, r.err)
+	}
+	if r := w.must(1, "drill", "list"); !r.says("running") {
+		w.t.Errorf("%s", r.out)
+	}
+	w.must(0, "run", "watch", "drill/both")
 }
