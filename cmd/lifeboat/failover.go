@@ -219,7 +219,7 @@ func launch(t, words terminal, c *cli.Context, look *worker.Look, asJSON bool) e
 	words.say("Web UI   %s", runPage(engine, input))
 	if c.Bool("detach") {
 		if input.Operation == plans.Protect {
-			words.say("NOT PROTECTED YET, until the first copies have arrived.")
+			words.say("%s", notYet(input))
 		}
 		words.say("Watch    lifeboat run watch %s", shellWord(runName(input.Plan, input.Operation)))
 		return nil
