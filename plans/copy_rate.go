@@ -16,9 +16,9 @@ type FirstCopy struct {
 	Speed float64 `json:"speed"`
 }
 
-// shortestCopy is the shortest first copy that says anything of a line: a look is
-// minutes apart.
-const shortestCopy = 5 * time.Minute
+// shortestCopy is the shortest first copy that says anything of a line: it is looked at
+// every minute at most.
+const shortestCopy = 2 * time.Minute
 
 // FirstCopiesOf are the first copies of reports, newest first. One that waited for
 // its moment, was carried, or stood there already says nothing of the line.

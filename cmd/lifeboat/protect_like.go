@@ -132,10 +132,20 @@ func likeError(t terminal, err error) error {
 
 // notYet is the commonest false belief, put right: that a VM is protected once it
 // replicates.
-func notYet(in plans.RunInput) string {
+func notYet(in plans.RunInput, tells bool) string {
 	vms := in.VMs()
-	if len(vms) != 1 {
+	if in.Seed.How != plans.SeedNetwork || len(vms) != 1 {
 		return "NOT PROTECTED YET, until the first copies have arrived."
 	}
-	return fmt.Sprintf("%s is NOT PROTECTED YET. First copy 0 %%.", plain(vms[0].Label))
+	text := plain(vms[0].Label) + " is NOT PROTECTED YET. First copy 0 %."
+	if tells {
+		text += " I will tell you when it is."
+	}
+	return text
+}
+
+// tells is true where the configuration says whom to tell.
+func tells(c *cli.Context) bool {
+	cfg, err := worker.LoadConfiguration(c.String("config"))
+	return err == nil && cfg.Alerts != nil && len(cfg.Alerts.To) > 0
 }
