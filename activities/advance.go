@@ -146,16 +146,37 @@ func (a *Activities) recall(in *AdvanceIn, seen sight) error {
 		i.AutoStart = n.AutoStart
 		return err
 	case plans.Protect:
-		there, moved, err := a.asked(in.VM.ID, in.VM.TargetHost, plans.VerbStartFailover)
-		if err != nil {
-			return err
+		return a.recallRan(in.VM, i)
+	case plans.Fence:
+		if seen.pair.Target.Reached {
+			return nil
 		}
-		back, home, err := a.asked(in.VM.ID, in.VM.SourceHost, plans.VerbStartFailover)
-		i.RanThere = moved && !(home && back.At.After(there.At))
-		return err
-	case plans.Commit, plans.Reprotect, plans.Fence, plans.Unprotect:
+		return a.recallRan(in.VM, i)
+	case plans.Commit, plans.Reprotect, plans.Unprotect:
 	}
 	return nil
+}
+
+// recallRan tells whether a VM was failed over to its target, and not back since.
+func (a *Activities) recallRan(vm plans.RunVM, i *plans.Intent) (err error) {
+	i.RanThere, err = RanThere(a.Journal, vm)
+	if err != nil {
+		err = fmt.Errorf("the journal cannot be read, so it is not known whether %s ran at %s last: %w", vm.Label, vm.TargetHost, err)
+	}
+	return err
+}
+
+// RanThere is true for a VM that was failed over to its target, and not back since,
+// as a journal has it.
+func RanThere(journal interface {
+	Asked(vm, host string, verb plans.Verb) (plans.ActNote, bool, error)
+}, vm plans.RunVM) (bool, error) {
+	there, moved, err := journal.Asked(vm.ID, vm.TargetHost, plans.VerbStartFailover)
+	if err != nil || !moved {
+		return false, err
+	}
+	back, home, err := journal.Asked(vm.ID, vm.SourceHost, plans.VerbStartFailover)
+	return !(home && back.At.After(there.At)), err
 }
 
 func (a *Activities) asked(vm, host string, verb plans.Verb) (plans.ActNote, bool, error) {
@@ -223,8 +244,12 @@ func (a *Activities) afterAct(ctx context.Context, in AdvanceIn, d plans.Decisio
 	switch {
 	case err == nil && r.Outcome == hyperv.OutcomeDone:
 		return d
+	case err == nil && r.Outcome == hyperv.OutcomeExpired:
+		again.Why = fmt.Sprintf("%s was not done: its turn on the host did not come in time (expired); looking again", d.Verb)
+		again.Remedy = "something there still works on this VM: if it stays so, look on the host for a powershell.exe that does not end, end it, then retry"
+		return again
 	case err == nil:
-		again.Why = fmt.Sprintf("%s was not done: the VM had changed or the request came late (%s); looking again", d.Verb, r.Outcome)
+		again.Why = fmt.Sprintf("%s was not done: the VM had changed (%s); looking again", d.Verb, r.Outcome)
 		return again
 	case isUnanswered(err):
 		again.Why = fmt.Sprintf("no answer to %s came; looking what became of it", d.Verb)

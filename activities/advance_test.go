@@ -109,6 +109,9 @@ func TestMovedAndExpired(t *testing.T) {
 			}
 			out := advance(t, s, b, in)
 			wantDecision(t, out, plans.Wait, string(o))
+			if hangs := strings.Contains(out.Decision.Remedy, "powershell.exe that does not end"); hangs != (o == hyperv.OutcomeExpired) {
+				t.Errorf("%s: %q", o, out.Decision.Remedy) // one that hangs there keeps a real failover waiting, and nobody knew what for
+			}
 			if out.Act.Outcome != string(o) || len(s.acts) != 0 {
 				t.Errorf("outcome %s, acts %v", out.Act.Outcome, s.acts)
 			}

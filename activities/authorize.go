@@ -14,8 +14,8 @@ import (
 // allowedEntry is the authorization entry of a host under which another may
 // replicate to it: "" when any server may.
 //
-// Microsoft: New-VMReplicationAuthorizationEntry, AllowedPrimaryServer (a
-// wildcard stands for the first label).
+// Microsoft: New-VMReplicationAuthorizationEntry, AllowedPrimaryServer (a wildcard
+// stands in the first label; that it stands for several is said nowhere).
 func allowedEntry(ctx context.Context, host *hyperv.Host, primary string) (string, error) {
 	facts, err := host.Facts(ctx)
 	if err != nil {
@@ -24,17 +24,14 @@ func allowedEntry(ctx context.Context, host *hyperv.Host, primary string) (strin
 	if facts.Replica.AnyServer {
 		return "", nil
 	}
-	for _, e := range facts.Replica.Entries {
-		if strings.EqualFold(e.Primary, primary) || wildcardFits(e.Primary, primary) {
-			return e.Primary, nil
-		}
+	entry, fits := facts.Replica.EntryFor(primary)
+	switch {
+	case fits:
+		return entry, nil
+	case entry != "":
+		return "", fmt.Errorf("%s may take no replication from %s: its authorization entry %s stands for the servers of that domain, and whether also for those below it is not documented; New-VMReplicationAuthorizationEntry there with the whole name", host.Name(), primary, entry)
 	}
 	return "", fmt.Errorf("%s takes no replication from %s: no authorization entry fits; New-VMReplicationAuthorizationEntry there", host.Name(), primary)
-}
-
-func wildcardFits(pattern, name string) bool {
-	rest, ok := strings.CutPrefix(strings.ToLower(pattern), "*")
-	return ok && strings.HasSuffix(strings.ToLower(name), rest)
 }
 
 // trustGroup is the group of the entries made here: the one that Hyper-V itself

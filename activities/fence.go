@@ -90,6 +90,11 @@ func (a *Activities) WatchReturn(ctx context.Context, in WatchIn) (WatchOut, err
 	for i, vm := range in.VMs {
 		s, t := sources[vm.VM.SourceHost].of(vm.VM.ID), targets[vm.VM.TargetHost].of(vm.VM.ID)
 		w := &out.VMs[i]
+		if s.Reached && !t.Reached {
+			if err := a.recallRan(vm.VM, &vm.Intent); err != nil {
+				return WatchOut{}, err
+			}
+		}
 		*w = WatchedVM{
 			ID: vm.VM.ID, Decision: plans.Next(vm.Intent, s, t), Seen: s.Reached, At: s.At,
 			TakenOver: plans.HasTakenOver(t), Both: plans.BothRun(s, t), Over: plans.FenceIsOver(s), Gone: plans.IsGone(s),

@@ -253,3 +253,41 @@ func look(t *testing.T, a *Activities) {
 		t.Fatal(err)
 	}
 }
+
+// A policy waits while the copy that took over is down, or its host is silent and
+// the journal knows that it took over; a person's word is done then too.
+func TestAPolicyDoesNotStopTheOnlyCopyThatRuns(t *testing.T) {
+	for name, down := range map[string]func(*site, *[]string){
+		"down":   func(s *site, _ *[]string) { s.hosts["DR1"].power = "Off" },
+		"silent": func(s *site, calls *[]string) { s.unseen("DR1", calls) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, b, calls := returned("Running"), &book{}, []string{}
+			in := watchOf(plans.FenceTurnOff)
+			vm := in.VMs[0].VM
+			if _, err := b.Before(plans.ActNote{Run: "r", VM: vm.ID, Host: vm.TargetHost, Verb: plans.VerbStartFailover}); err != nil {
+				t.Fatal(err)
+			}
+			down(s, &calls)
+			a := engine(s, b)
+			for range 3 {
+				out, err := a.WatchReturn(context.Background(), in)
+				if err != nil || slices.Contains(s.acts, "HQ1 Stop-LifeboatPower") {
+					t.Fatalf("%+v, %v, %v", out, err, s.acts)
+				}
+				if d := out.VMs[0].Decision; d.Kind != plans.Act && !d.Alone {
+					t.Errorf("%s %s", d.Kind, d.Why)
+				}
+			}
+			in.VMs[0].Intent.TurnOff = true
+			for range 2 {
+				if _, err := a.WatchReturn(context.Background(), in); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if s.hosts["HQ1"].power != "Off" {
+				t.Errorf("a person decided, and it is %s: %v", s.hosts["HQ1"].power, s.acts)
+			}
+		})
+	}
+}

@@ -40,7 +40,7 @@ func Look(ctx context.Context, hosts func(string) (*hyperv.Host, error), in plan
 			return plans.Copy{Host: host}
 		}
 		if c, ok := copies[i][vm]; ok {
-			return c
+			return testIn(c, copies[i])
 		}
 		return plans.Copy{Host: host, Reached: true, At: views[i].At, VM: vm}
 	}
@@ -60,7 +60,7 @@ func Look(ctx context.Context, hosts func(string) (*hyperv.Host, error), in plan
 // VMs. A host that does not tell in time tells nothing: no run waits for it.
 func storesAt(ctx context.Context, hosts func(string) (*hyperv.Host, error), in plans.RunInput, running *sync.WaitGroup) []plans.StoreView {
 	out := make([]plans.StoreView, len(in.Hosts))
-	if !in.Operation.Moves() && in.Operation != plans.TestFailover {
+	if !in.Operation.Moves() && in.Operation != plans.TestFailover && in.Operation != plans.Protect {
 		return out
 	}
 	for i, h := range in.Hosts {
@@ -99,6 +99,9 @@ func lookAt(ctx context.Context, hosts func(string) (*hyperv.Host, error), h pla
 			continue
 		}
 		view.MemoryUsed += max(c.MemoryAssigned, c.MemoryStartup)
+		if c.Mode == "TestReplica" {
+			view.MemoryTests += c.MemoryStartup
+		}
 		if c.Mode == "None" {
 			view.Residents = append(view.Residents, plans.ResidentVM{ID: c.VM, Label: c.Name, Host: h.Name, Memory: plans.Bytes(max(c.MemoryAssigned, c.MemoryStartup))})
 		}
@@ -237,6 +240,14 @@ func (a *Activities) observeAt(ctx context.Context, host, id string) (plans.Copy
 		return g.of(id), g.err
 	}
 	return a.withTest(ctx, g.of(id))
+}
+
+// testIn adds what the same answer of the host tells of a replica's test copy.
+func testIn(c plans.Copy, all map[string]plans.Copy) plans.Copy {
+	if test, ok := all[c.TestVM]; ok {
+		c.Test = &test
+	}
+	return c
 }
 
 // withTest adds what the host tells of a replica's test copy.

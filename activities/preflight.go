@@ -37,7 +37,7 @@ func (a *Activities) Preflight(ctx context.Context, in plans.RunInput) (Prefligh
 	out := PreflightOut{Findings: plans.Readiness(in, views, pairs, time.Now()), Good: goodSides(in, pairs)}
 	if more := len(out.Findings) - maxFindings; more > 0 {
 		out.Findings = append(out.Findings[:maxFindings:maxFindings], plans.Finding{Severity: plans.Info, Code: "more-findings",
-			Text: fmt.Sprintf("and %d more: lifeboat ready %s shows them all", more, in.Plan)})
+			Text: fmt.Sprintf("and %d more: lifeboat ready %s shows them all", more, plans.ShellWord(in.Plan))})
 	}
 	return out, nil
 }

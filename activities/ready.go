@@ -34,7 +34,7 @@ func PairsOf(in plans.RunInput, seen map[string]HostSight) []plans.Pair {
 			return plans.Copy{Host: host}
 		}
 		if c, ok := s.Copies[vm]; ok {
-			return c
+			return testIn(c, s.Copies)
 		}
 		return plans.Copy{Host: host, Reached: true, At: s.View.At, VM: vm}
 	}

@@ -44,6 +44,8 @@ type Problem struct {
 	What  string `json:"what"`
 	Means string `json:"means,omitempty"`
 	Do    string `json:"do,omitempty"`
+	// Hosts are those that show it: while one of them does not answer it is not over.
+	Hosts []string `json:"hosts,omitempty"`
 	// Urgent is for what cannot wait for the morning.
 	Urgent bool `json:"urgent,omitempty"`
 	// Since is when it began; left out, when it was first seen.
@@ -73,6 +75,8 @@ type Watched struct {
 	After, WellAfter time.Duration
 	// Hushed lets nothing new be told: somebody works on it.
 	Hushed bool
+	// Unseen are hosts that do not answer.
+	Unseen []string
 	// Ended is true for a run that has ended, Once for what is not told again while it
 	// lasts.
 	Ended, Once bool
@@ -203,6 +207,7 @@ func (a *OpenAlert) take(w Watched, now time.Time) {
 		case still:
 		case !old.Told:
 			continue
+		case slices.ContainsFunc(old.Hosts, func(h string) bool { return slices.Contains(w.Unseen, h) }):
 		case old.Over.IsZero():
 			old.Over = now
 		}

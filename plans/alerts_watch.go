@@ -21,6 +21,11 @@ func (p AlertPolicy) WatchPlan(r ReadyReport, hushed bool) Watched {
 		Title: fmt.Sprintf("%s: %s if %s is lost now", r.Plan, words[r.Verdict], r.From),
 		Well:  fmt.Sprintf("%s: READY again if %s is lost", r.Plan, r.From),
 	}
+	for _, h := range r.Hosts {
+		if !h.Up {
+			w.Unseen = append(w.Unseen, h.Name)
+		}
+	}
 	for _, f := range r.Findings {
 		if p.tells(f.Severity) && f.Code != engineHealth { // that is told once, of the engine
 			w.Problems = append(w.Problems, problemOf(r, f))
@@ -28,7 +33,7 @@ func (p AlertPolicy) WatchPlan(r ReadyReport, hushed bool) Watched {
 	}
 	w.Problems = together(w.Problems)
 	if len(w.Problems) == 0 && r.Verdict == ReadyUnknown {
-		w.Problems = []Problem{{Key: "unknown", What: r.Why, Means: "nothing can be promised for the day", Do: "lifeboat status " + r.Plan}}
+		w.Problems = []Problem{{Key: "unknown", What: r.Why, Means: "nothing can be promised for the day", Do: "lifeboat status " + ShellWord(r.Plan)}}
 	}
 	return w
 }
@@ -42,6 +47,9 @@ func problemOf(r ReadyReport, f Finding) Problem {
 		Key: strings.Join([]string{f.Code, f.Host, f.VM}, " "), Group: f.Code + " " + f.Host,
 		What: FindingGroup{Finding: f}.Subject() + ": " + f.Text, Means: f.Means, Do: f.Remedy,
 		Urgent: slices.Contains(urgentCodes, f.Code),
+	}
+	if f.Code != "host-unreachable" && f.Code != "stale-look" {
+		out.Hosts = f.shownBy()
 	}
 	for _, h := range r.Hosts {
 		if h.Name == f.Host && f.Code == "host-unreachable" {

@@ -232,11 +232,23 @@ func kindOf(n ast.Node) string {
 func nearest(name string, fields map[string]int) string {
 	best, found := 3, ""
 	for candidate := range fields {
-		if d := edits(name, candidate); d < best || (d == best && candidate < found) {
+		d := edits(name, candidate)
+		if singular(candidate) == name {
+			d = 0
+		}
+		if d < best || (d == best && candidate < found) {
 			best, found = d, candidate
 		}
 	}
 	return found
+}
+
+// singular is one of what a list is called for: people write canary: for canaries:.
+func singular(list string) string {
+	if stem, ok := strings.CutSuffix(list, "ies"); ok {
+		return stem + "y"
+	}
+	return strings.TrimSuffix(list, "s")
 }
 
 // edits is the Levenshtein distance.

@@ -225,7 +225,8 @@ func (s CanaryState) Problem() (Problem, bool) {
 	case last != nil && !last.Passed():
 		p.Key, p.What, p.Since = "failed", last.Words(), last.Ended
 	case skipped >= canarySkips:
-		p.Key, p.What, p.Since = "skipped", fmt.Sprintf("it stepped aside %d times in a row, last: %s", skipped, s.Results[0].Why), s.Results[skipped-1].Ended
+		p.Key, p.What, p.Since = "skipped", fmt.Sprintf("it stepped aside %d times in a row, due from %s to %s UTC, last: %s",
+			skipped, s.Results[skipped-1].Due.UTC().Format("2 Jan 15:04"), s.Results[0].Due.UTC().Format("2 Jan 15:04"), s.Results[0].Why), s.Results[skipped-1].Ended
 		p.Means = "nothing has proved since that a failover works"
 	default:
 		return p, false

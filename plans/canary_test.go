@@ -222,3 +222,17 @@ func TestTheVMsOfACanaryAreItsOwn(t *testing.T) {
 		t.Error("a-b has none")
 	}
 }
+
+// Nights that an engine missed while it was away are one problem, which names how
+// many and from when to when.
+func TestMissedNightsAreOneProblem(t *testing.T) {
+	var s CanaryState
+	for day := 9; day > 0; day-- {
+		due := time.Date(2026, 3, day, 2, 30, 0, 0, time.UTC)
+		s.Results = append(s.Results, SkipCanary(CanaryResult{Due: due, Ended: due.AddDate(0, 0, 30)}, "the engine was not there when it was due"))
+	}
+	p, wrong := s.Problem()
+	if want := "it stepped aside 9 times in a row, due from 1 Mar 02:30 to 9 Mar 02:30 UTC, last: the engine was not there"; !wrong || !strings.HasPrefix(p.What, want) {
+		t.Errorf("%v, %+v", wrong, p)
+	}
+}

@@ -20,7 +20,7 @@ func Shed(in RunInput, hosts []HostView, pairs []Pair) RunInput {
 			_, now := demand(in, pairs)
 			need = now[name]
 		}
-		free, known := freeAt(in, name, hosts)
+		free, known := freeAt(in, name, hosts, pairs)
 		for known && need > free {
 			vm, ok := lastSheddable(in, name, pairs)
 			if !ok {
@@ -90,7 +90,7 @@ func demand(in RunInput, pairs []Pair) (hosts []string, need map[string]uint64) 
 }
 
 // freeAt is what a host has for the plan, in bytes.
-func freeAt(in RunInput, host string, hosts []HostView) (free uint64, known bool) {
+func freeAt(in RunInput, host string, hosts []HostView, pairs []Pair) (free uint64, known bool) {
 	i := slices.IndexFunc(hosts, func(h HostView) bool { return h.Name == host })
 	if i < 0 || !hosts[i].Reached || hosts[i].MemoryBytes == 0 {
 		return 0, false
@@ -101,10 +101,37 @@ func freeAt(in RunInput, host string, hosts []HostView) (free uint64, known bool
 			taken -= min(taken, uint64(vm.Memory))
 		}
 	}
+	taken -= min(taken, givenBack(in, &hosts[i], pairs))
 	if taken >= hosts[i].MemoryBytes {
 		return 0, true
 	}
 	return hosts[i].MemoryBytes - taken, true
+}
+
+// givenBack is the memory of test copies of the plan's own VMs on a host: they are
+// removed before a real operation starts anything.
+func givenBack(in RunInput, host *HostView, pairs []Pair) (sum uint64) {
+	if host.MemoryTests == 0 || !in.Operation.Moves() {
+		return 0
+	}
+	for i := range pairs {
+		if t := &pairs[i].Target; t.Host == host.Name && t.Test != nil && t.Test.Power != "Off" {
+			sum += t.Test.MemoryStartup
+		}
+	}
+	return sum
+}
+
+// memoryShort says that a host does not hold what a plan needs of it. Test copies of
+// another drill stay until somebody ends it.
+func memoryShort(in RunInput, host string, need, free uint64, hosts []HostView, pairs []Pair) Finding {
+	f := Finding{Severity: Blocker, Code: "memory-short", Host: host, Text: fmt.Sprintf("the plan needs %s of memory, the host has %s", gib(need), gib(free)),
+		Means: "the last VMs would not start", Remedy: "shut low-priority VMs down there, or give VMs of the plan policy: if_capacity"}
+	i := slices.IndexFunc(hosts, func(h HostView) bool { return h.Name == host })
+	if own := givenBack(in, &hosts[i], pairs); hosts[i].MemoryTests > own {
+		f.Remedy = fmt.Sprintf("end the drill whose test copies have %s there (lifeboat run list names it), or %s", gib(hosts[i].MemoryTests-own), f.Remedy)
+	}
+	return f
 }
 
 // byID finds pairs by their VM.
@@ -209,7 +236,7 @@ func takesNoPart(in RunInput, vm RunVM, p Pair) string {
 	source, target := Classify(p.Source), Classify(p.Target)
 	if in.Operation == PlannedFailover {
 		if vm.IfCapacity && target == Missing && familyOf(source) == famReplica && source != RFailingOver {
-			return fmt.Sprintf("it stayed behind: %s holds its replica, the only copy; lifeboat failover %s --unplanned --only %s brings it up", p.Source.Host, in.Plan, vm.Label)
+			return fmt.Sprintf("it stayed behind: %s holds its replica, the only copy; lifeboat failover %s --unplanned --only %s brings it up", p.Source.Host, ShellWord(in.Plan), ShellWord(vm.Label))
 		}
 		return ""
 	}

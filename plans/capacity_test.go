@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 const gigabyte = 1 << 30
@@ -48,7 +49,7 @@ func pairsFor(in RunInput) []Pair {
 func TestNorthgateLeavesOneVMBehind(t *testing.T) {
 	in, hosts := northgate()
 	_, needs := demand(in, nil)
-	free, known := freeAt(in, "NG-HV02", hosts)
+	free, known := freeAt(in, "NG-HV02", hosts, nil)
 	if need := needs["NG-HV02"]; need != 126*gigabyte || free != 116*gigabyte || !known {
 		t.Fatalf("it needs %s of %s (%v), want 126 GB of 116 GB", gib(needs["NG-HV02"]), gib(free), known)
 	}
@@ -64,6 +65,38 @@ func TestNorthgateLeavesOneVMBehind(t *testing.T) {
 	}
 	if again := Shed(out, hosts, pairsFor(out)); len(again.LeftOut) != 1 {
 		t.Errorf("a second look leaves out more: %+v", again.LeftOut)
+	}
+}
+
+// A drill of the plan had the memory that the real operation needs, which was then
+// refused, though it removes that drill's test copies first. Those of another plan stay.
+func TestADrillsTestCopiesAreNotInTheWayOfTheRealOperation(t *testing.T) {
+	in, hosts := northgate()
+	pairs := pairsFor(in)
+	for _, i := range []int{0, 1} {
+		pairs[i].Target.TestVM, pairs[i].Target.Test = "t", &Copy{Power: "Running", MemoryStartup: 20 * gigabyte}
+	}
+	pairs[2].Target.TestVM, pairs[2].Target.Test = "t", &Copy{Power: "Off", MemoryStartup: 20 * gigabyte}
+	hosts[1].MemoryUsed, hosts[1].MemoryTests = 44*gigabyte, 40*gigabyte
+	short := func(in RunInput) (f Finding, is bool) {
+		all := Readiness(Shed(in, hosts, pairs), hosts, pairs, time.Now())
+		i := slices.IndexFunc(all, func(f Finding) bool { return f.Code == "memory-short" })
+		if i < 0 {
+			return f, false
+		}
+		return all[i], true
+	}
+	if f, is := short(in); is {
+		t.Errorf("refused: %+v", f)
+	}
+	hosts[1].MemoryUsed, hosts[1].MemoryTests = 54*gigabyte, 50*gigabyte // 10 GB are another plan's
+	hosts[1].MemoryReserve += 10 * gigabyte
+	if f, is := short(in); !is || !strings.Contains(f.Text, "has 96 GB") || !strings.HasPrefix(f.Remedy, "end the drill whose test copies have 10 GB there (lifeboat run list names it), or shut ") {
+		t.Errorf("%v: %+v", is, f)
+	}
+	in.Operation = TestFailover
+	if f, is := short(in); !is || !strings.Contains(f.Remedy, "test copies have 50 GB") {
+		t.Errorf("a drill ends no other: %v: %+v", is, f)
 	}
 }
 

@@ -240,7 +240,8 @@ type RecoveryPlan struct {
 	Reverse    ReversePolicy `yaml:"reverse,omitempty"`
 	Limits     Limits        `yaml:"limits,omitempty"`
 	// OnReturn is what may be done, without asking again, to an old primary
-	// that runs again after an unplanned failover (default: ask).
+	// that runs again after an unplanned failover while the copy that took over is
+	// seen running (default: ask).
 	OnReturn FencePolicy `yaml:"on_return,omitempty"`
 	Test     TestPolicy  `yaml:"test,omitempty"`
 	Steps    []Step      `yaml:"steps"`

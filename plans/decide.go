@@ -80,12 +80,14 @@ type Situation struct {
 	// Common is the latest moment that all VMs have, zero when some VM keeps no
 	// point that old: CommonMissing names them. CommonSpread is how far apart
 	// their points lie.
-	Common        time.Time  `json:"common,omitzero"`
-	CommonMissing []string   `json:"common_missing,omitempty"`
-	CommonSpread  Duration   `json:"common_spread,omitempty"`
-	Findings      []Finding  `json:"findings,omitempty"`
-	LeftOut       []LeftOut  `json:"left_out,omitempty"`
-	Prediction    Prediction `json:"prediction"`
+	Common        time.Time `json:"common,omitzero"`
+	CommonMissing []string  `json:"common_missing,omitempty"`
+	CommonSpread  Duration  `json:"common_spread,omitempty"`
+	// Asked is a time that was asked for with --point, as it was written.
+	Asked      string     `json:"asked,omitempty"`
+	Findings   []Finding  `json:"findings,omitempty"`
+	LeftOut    []LeftOut  `json:"left_out,omitempty"`
+	Prediction Prediction `json:"prediction"`
 }
 
 // SiteVerdict is how a site looks from here.
@@ -104,6 +106,8 @@ type VMSituation struct {
 	ID     string `json:"id"`
 	Label  string `json:"label"`
 	Target string `json:"target"` // the state of the copy at the target, in words
+	// Good is the site of the good copy, as far as the hosts prove it.
+	Good string `json:"good,omitempty"`
 	// Latest, LatestApp and Common are the points of each choice, with a zero
 	// time where there is none; Behind is how old each one's data is now.
 	Latest       Point    `json:"latest"`
@@ -112,8 +116,13 @@ type VMSituation struct {
 	AppBehind    Duration `json:"latest_app_behind,omitempty"`
 	Common       Point    `json:"common,omitzero"`
 	CommonBehind Duration `json:"common_behind,omitempty"`
-	Kept         int      `json:"kept"` // recovery points
-	RPO          Duration `json:"rpo,omitempty"`
+	// Asked is the point of a time that was asked for.
+	Asked       Point    `json:"asked,omitzero"`
+	AskedBehind Duration `json:"asked_behind,omitempty"`
+	Kept        int      `json:"kept"` // recovery points
+	RPO         Duration `json:"rpo,omitempty"`
+
+	stands standing
 }
 
 // Decide puts a situation together. hosts and pairs are one look, have the
@@ -125,16 +134,52 @@ func Decide(in RunInput, witnesses []WitnessView, hosts []HostView, pairs []Pair
 	if len(missing) == 0 {
 		s.Common, s.CommonSpread = moment, Duration(spread)
 	}
-	for _, vm := range in.VMs() {
+	chosen, unmet := in, []Finding(nil)
+	if NamesMoment(in.Point) {
+		s.Asked = in.Point
+		chosen, unmet = ChoosePoints(in, have)
+	}
+	for _, vm := range chosen.VMs() {
 		if slices.Contains(missing, vm.ID) {
 			s.CommonMissing = append(s.CommonMissing, vm.Label)
 		}
-		s.VMs = append(s.VMs, situationOf(vm, pairs, have, s.Common))
+		one := situationOf(vm, pairs, have, s.Common)
+		p, _ := pairOf(vm.ID, pairs)
+		one.stands = standsAt(in.Intent(vm), p.Source, p.Target)
+		one.Good = map[standing]string{atSource: in.From, atTarget: in.To}[one.stands]
+		s.VMs = append(s.VMs, one)
 	}
 	s.Text = siteWords(s)
-	s.Findings = Readiness(in, hosts, pairs, now)
+	s.Findings = append(unmet, Readiness(in, hosts, pairs, now)...)
+	SortFindings(s.Findings)
 	s.Prediction = Predict(in, pairs)
 	return s
+}
+
+// standing is where the copy that goes on is, before a person decides.
+type standing int
+
+const (
+	standsUnclear standing = iota
+	standsTwice            // both copies run
+	standsUnseen           // the target holds a replica of a source that cannot be seen
+	atSource
+	atTarget // failed over already, or the primary there
+)
+
+func standsAt(i Intent, source, target Copy) standing {
+	i.Accept = true // whoever failed it over: users have that copy now
+	switch good := goodSide(i, source, target); {
+	case runs(source) && runs(target):
+		return standsTwice
+	case good == Source:
+		return atSource
+	case good == Target:
+		return atTarget
+	case !source.Reached && familyOf(Classify(target)) == famReplica:
+		return standsUnseen
+	}
+	return standsUnclear
 }
 
 func situationOf(vm RunVM, pairs []Pair, have []VMPoints, common time.Time) VMSituation {
@@ -149,6 +194,7 @@ func situationOf(vm RunVM, pairs []Pair, have []VMPoints, common time.Time) VMSi
 	p := have[i]
 	out.Kept, out.Latest = len(p.Points), p.newest()
 	out.LatestBehind = Duration(p.Behind(out.Latest))
+	out.Asked, out.AskedBehind = vm.Point, vm.Behind
 	if app, ok := p.appConsistent(); ok {
 		out.App, out.AppBehind = app, Duration(p.Behind(app))
 	}
@@ -183,14 +229,49 @@ func siteVerdict(from string, all []WitnessView) SiteVerdict {
 	return SiteBlind
 }
 
-// siteWords says what the witnesses prove and what they cannot.
+// siteWords says which copies are good, what the witnesses prove and what they
+// cannot.
 func siteWords(s Situation) []string {
+	names := map[standing][]string{}
+	for _, vm := range s.VMs {
+		names[vm.stands] = append(names[vm.stands], vm.Label)
+	}
+	of := func(is standing) string {
+		if len(names[is]) == len(s.VMs) {
+			return fmt.Sprintf("all %d VMs", len(s.VMs))
+		}
+		return fewOf(names[is], 6)
+	}
+	var text []string
+	say := func(is standing, format string, args ...any) {
+		if len(names[is]) > 0 {
+			text = append(text, fmt.Sprintf(format, args...))
+		}
+	}
+	say(standsTwice, "DANGER: both copies run, at %s and at %s, of %s. Users may reach either. Do: lifeboat fence %s. If it knows of no watch: take the copy without users off the network.",
+		s.From, s.To, of(standsTwice), ShellWord(s.Plan))
+	say(atTarget, "Good copy: %s, of %s, failed over already. What is at %s is OLD: do not start it. Next: lifeboat run show %s; once %s is back, lifeboat reprotect %s.",
+		s.To, of(atTarget), s.From, ShellWord(s.Plan), s.From, ShellWord(s.Plan))
+	say(atSource, "Good copy: %s, of %s.", s.From, of(atSource))
+	say(standsUnseen, "The newest data of %s is at %s, in what cannot be seen. %s has what the table below says.", of(standsUnseen), s.From, s.To)
+	say(standsUnclear, "Which copy is good cannot be told from here: %s. Look: lifeboat plan explain %s --operation unplanned-failover", of(standsUnclear), ShellWord(s.Plan))
+	if len(names[standsTwice]) > 0 || len(names[atTarget]) == len(s.VMs) {
+		return text // nothing is left to decide about the site
+	}
+	if s.Verdict == SiteAnswers && len(names[standsUnseen]) > 0 {
+		return append(text, fmt.Sprintf("%s answers, but not every host there. Ask somebody to look at the silent one. To go without it: lifeboat failover %s --unplanned --only VM --statement \"who saw what, when\"", s.From, ShellWord(s.Plan)))
+	}
+	return append(text, verdictWords(s)...)
+}
+
+// verdictWords says what the witnesses prove, and what to do.
+func verdictWords(s Situation) []string {
 	doubt := fmt.Sprintf("It cannot be proved from here that the VMs at %s are off. If they run and copies are started at %s, two servers take orders under one name.", s.From, s.To)
 	switch s.Verdict {
 	case SiteAnswers:
 		return []string{
 			fmt.Sprintf("%s answers: a planned failover loses nothing.", s.From),
-			fmt.Sprintf("Do: lifeboat failover %s --planned", s.Plan),
+			fmt.Sprintf("Do: lifeboat failover %s --planned", ShellWord(s.Plan)),
 		}
 	case SiteMixed:
 		return []string{
@@ -207,6 +288,6 @@ func siteWords(s Situation) []string {
 	return []string{
 		fmt.Sprintf("Nothing at %s answers; what stands at %s does.", s.From, s.To), doubt,
 		fmt.Sprintf("If %s is dark, waiting costs time, not data. If it runs, going costs both.", s.From),
-		fmt.Sprintf("Wait, or ask somebody to look and cut its power. To go: lifeboat failover %s --unplanned --statement \"who saw what, when\"", s.Plan),
+		fmt.Sprintf("Wait, or ask somebody to look and cut its power. To go: lifeboat failover %s --unplanned --statement \"who saw what, when\"", ShellWord(s.Plan)),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -72,14 +73,15 @@ func hashOfDrill(d ScheduledDrill) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// onlyStages leaves the VMs of other stages out.
+// onlyStages leaves the VMs of other stages out, and the manual steps and notices
+// that stand after those: nobody could look at what was not started.
 func onlyStages(in RunInput, stages []string) RunInput {
 	if len(stages) == 0 {
 		return in
 	}
 	var steps []RunStep
 	for _, step := range in.Steps {
-		if len(step.VMs) > 0 && !slices.Contains(stages, step.Name) {
+		if step.of != "" && !slices.Contains(stages, step.of) {
 			for i := range step.VMs {
 				in.LeftOut = append(in.LeftOut, LeftOut{VM: step.VMs[i].Label, Why: "this drill does not test stage " + step.Name, Tenant: step.VMs[i].Tenant})
 			}
@@ -210,15 +212,40 @@ func DrillWords(drill string, due time.Time, words string) string {
 	return fmt.Sprintf("DRILL  %s, due %s UTC: %s", drill, due.UTC().Format("Mon 2 Jan 15:04"), words)
 }
 
-// LastOfDrill is the newest report of a drill of the calendar; reports are the
-// newest first.
-func LastOfDrill(drill string, reports []Report) *Report {
-	for i := range reports {
-		if d := reports[i].Input.Drill; d != nil && d.Calendar == drill {
-			return &reports[i]
+// MissedDrillWords is what people are told of the moments that a drill missed, the
+// oldest first: one message, however long nobody was there.
+func MissedDrillWords(drill string, missed []Report) string {
+	due := func(i int) time.Time { return missed[i].Input.Drill.Due }
+	last := len(missed) - 1
+	if last == 0 {
+		return DrillWords(drill, due(0), missed[0].Status.Summary)
+	}
+	var whys []string
+	count := map[string]int{}
+	for i := range missed {
+		why := whyUnbegun(missed[i].Status.Findings)
+		if count[why]++; count[why] == 1 {
+			whys = append(whys, why)
 		}
 	}
-	return nil
+	for i, why := range whys {
+		if len(whys) > 1 {
+			whys[i] = fmt.Sprintf("%d times %s", count[why], why)
+		}
+	}
+	return fmt.Sprintf("DRILL  %s was missed %d times, due from %s to %s UTC: %s. Nothing was tested, and nothing was changed. Once is enough: lifeboat drill run %s",
+		drill, len(missed), due(0).UTC().Format("Mon 2 Jan 15:04"), due(last).UTC().Format("Mon 2 Jan 15:04"), strings.Join(whys, "; "), drill)
+}
+
+// LastOfDrill is the report of a drill of the calendar that was due last: a moment that
+// was missed is reported later than a drill which somebody ran meanwhile.
+func LastOfDrill(drill string, reports []Report) (last *Report) {
+	for i := range reports {
+		if d := reports[i].Input.Drill; d != nil && d.Calendar == drill && (last == nil || d.Due.After(last.Input.Drill.Due)) {
+			last = &reports[i]
+		}
+	}
+	return last
 }
 
 // DrillOutcome is how a drill came out, in two words.

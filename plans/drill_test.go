@@ -566,3 +566,57 @@ func TestATestSubnetThatCouldBeProduction(t *testing.T) {
 		}
 	}
 }
+
+// A drill of some stages asks nobody about the others: manual steps and notices
+// belong to the stage that they are written after, also to one without a VM here.
+func TestADrillOfSomeStagesAsksNobodyAboutTheOthers(t *testing.T) {
+	cfg := decodedDrills(t, `drills: [{name: d, plan: all, cron: "0 6 * * SUN"}]`)
+	manual := func(name string) Step {
+		return Step{Manual: &ManualStep{Name: name, Text: name}, Only: []Operation{TestFailover}}
+	}
+	base, top, none := cfg.Plans[0].Steps[0], cfg.Plans[0].Steps[1], cfg.Plans[0].Steps[1]
+	none.Stage, none.VMs = "none", []PlanVM{top.VMs[0]}
+	none.VMs[0].Policy = PolicyNever
+	cfg.Plans[0].Steps = []Step{manual("before all"), base, manual("after base"), top, manual("after top"),
+		{Notice: &Notice{Text: "top is up"}, Only: []Operation{TestFailover}}, none, manual("after none")}
+	for _, c := range []struct {
+		of   []string
+		want []string
+	}{
+		{[]string{base.Stage}, []string{"before all", base.Stage, "after base"}},
+		{[]string{top.Stage}, []string{"before all", top.Stage, "after top", "notice"}},
+		{nil, []string{"before all", base.Stage, "after base", top.Stage, "after top", "notice", "after none"}},
+	} {
+		cfg.Drills[0].Stages = c.of
+		in, err := ResolveDrill(cfg, cfg.Drills[0], DrillStart{Due: anyDay, Now: anyDay, Speed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for i, step := range in.Steps {
+			got = append(got, step.Name)
+			if step.Number != i+1 {
+				t.Errorf("%s has number %d", step.Name, step.Number)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("of %v: %v, want %v", c.of, got, c.want)
+		}
+	}
+}
+
+// A moment that nobody was there for is reported a quarter of an hour later; a drill
+// that was run by hand meanwhile is the last.
+func TestAMissedDrillThatIsReportedLateIsNotTheLast(t *testing.T) {
+	due := time.Date(2026, 7, 5, 6, 0, 0, 0, time.UTC)
+	one := func(run string, due time.Time, v Verdict) Report {
+		return Report{Status: RunStatus{RunID: run, Verdict: v}, Input: RunInput{Operation: TestFailover, Drill: &DrillNote{Calendar: "weekly", Due: due}}}
+	}
+	reports := []Report{one("missed", due, VerdictRefused), one("by-hand", due.Add(10*time.Minute), VerdictDone), one("before", due.AddDate(0, 0, -7), VerdictDone)}
+	if last := LastOfDrill("weekly", reports); last == nil || last.Status.RunID != "by-hand" {
+		t.Errorf("the last is %+v", last)
+	}
+	if last := LastOfDrill("other", reports); last != nil {
+		t.Errorf("the last of another is %+v", last)
+	}
+}

@@ -206,7 +206,8 @@ func intoStage(plan, stage string) string { return "plan " + plan + ", stage " +
 
 func (p *LikePlan) check(text string) { p.Checks = append(p.Checks, text) }
 
-// version checks that the target can run the VM.
+// version says whether the target can run the VM; where it cannot, the run's own
+// findings refuse it.
 func (p *LikePlan) version(f LikeFacts) {
 	switch known := f.Target.Versions; {
 	case len(known) == 0 || f.Copy.Version == "":
@@ -215,7 +216,6 @@ func (p *LikePlan) version(f LikeFacts) {
 		p.check("version ok")
 	default:
 		p.check("version " + f.Copy.Version + " NOT KNOWN there")
-		p.warn(Blocker, "version-unsupported", f.Target.Name, fmt.Sprintf("%s does not know configuration version %s", f.Target.Name, f.Copy.Version), "it could not start there", "bring the host to the other's Windows version; a VM's version cannot go down")
 	}
 }
 
@@ -267,14 +267,14 @@ func (p *LikePlan) memory(l Like, f LikeFacts, sums []LikeSum) {
 	}
 	views, worst, over := []HostView{f.Target}, uint64(0), false
 	if len(sums) == 0 {
-		if free, known := freeAt(RunInput{}, f.Target.Name, views); known && uint64(p.VM.Memory) > free {
+		if free, known := freeAt(RunInput{}, f.Target.Name, views, nil); known && uint64(p.VM.Memory) > free {
 			worst, over = uint64(p.VM.Memory)-free, true
 		}
 	}
 	for _, s := range sums {
 		before, after := Shed(s.Before, views, s.PairsBefore), Shed(s.After, views, s.PairsAfter)
 		_, needs := demand(after, s.PairsAfter)
-		free, known := freeAt(after, f.Target.Name, views)
+		free, known := freeAt(after, f.Target.Name, views, s.PairsAfter)
 		if short := needs[f.Target.Name]; known && short > free {
 			worst, over = max(worst, short-free), true
 			p.short(s.Plan, after, f, short-free)

@@ -1,6 +1,9 @@
 package plans
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // fenceSource is what must happen before a copy may run at the target; open is
 // false when the source cannot run, or a person has stated that it is gone.
@@ -62,18 +65,18 @@ func stopSource(i Intent, s Copy, phase Phase) Decision {
 }
 
 // nextFence keeps an old primary from running after the copy at the target has
-// taken over: no automatic start at once, and what a person decided when it
-// runs. It acts at the source only, and only while the target is the one that
-// goes on.
+// taken over: no automatic start at once, and when it runs what a person decided
+// of it, or what the policy says while the copy that took over is seen running. It
+// acts at the source only, and only while the target is the one that goes on.
 //
 // Microsoft: Set-VM -AutomaticStartAction, Stop-VM, Disconnect-VMNetworkAdapter.
 func nextFence(i Intent, s, t Copy) Decision {
 	switch {
 	case !s.Reached:
 		return wait(s.Host + " is not seen")
-	case !t.Reached:
+	case !t.Reached && !i.RanThere:
 		return wait(t.Host + " is not seen: nothing is stopped at " + s.Host + " before it is known that the copy at " + t.Host + " lives")
-	case !tookOver(t):
+	case t.Reached && !tookOver(t):
 		return finished("the copy at " + t.Host + " has not taken over: nothing to keep from running at " + s.Host)
 	}
 	switch family := familyOf(Classify(s)); {
@@ -87,6 +90,9 @@ func nextFence(i Intent, s, t Copy) Decision {
 	default:
 		return unexpected(s, t)
 	}
+	if !t.Reached && !i.decided() {
+		return besideUnseen(i, s, t)
+	}
 	if s.AutoStart != "Nothing" {
 		return noAutoStart(PhaseFence, s, Target)
 	}
@@ -96,36 +102,74 @@ func nextFence(i Intent, s, t Copy) Decision {
 	return stopReturned(i, s, t)
 }
 
+// decided is true when a person has said what becomes of this very copy.
+func (i Intent) decided() bool { return i.TurnOff || i.ByPerson }
+
+// besideUnseen is for an old primary while nobody sees the copy that took over.
+func besideUnseen(i Intent, s, t Copy) Decision {
+	if isOff(s.Power) || primaryByPower(s.Power) == PBusy {
+		return wait(t.Host + " is not seen: nothing is done at " + s.Host + " until it is")
+	}
+	return askAlone(i, s, t)
+}
+
 // tookOver is true for a target that goes on in the source's place.
 func tookOver(t Copy) bool {
 	f := familyOf(Classify(t))
 	return f == famFailed || f == famPrimary || Classify(t) == RFailingOver || Classify(t) == UnprotectedRunning
 }
 
-// stopReturned is for an old primary that runs again.
+// stopReturned is for an old primary that runs again. A policy alone does not
+// stop what may be the only copy that users have.
 func stopReturned(i Intent, s, t Copy) Decision {
-	if primaryByPower(s.Power) == PBusy {
+	alone := !t.Reached || !isRunning(t.Power)
+	beside := ""
+	switch {
+	case primaryByPower(s.Power) == PBusy:
 		return busySource(s)
+	case i.Fence == FenceDisconnect && !i.TurnOff && !reachesUsers(s):
+		return finished("runs at " + s.Host + " without any network: shut it down when what it holds was looked at")
+	case alone && !i.decided() && t.Reached && primaryByPower(t.Power) == PBusy:
+		return wait(fmt.Sprintf("the copy at %s is %s: nothing is stopped at %s before it runs", t.Host, t.Power, s.Host))
+	case alone && !i.decided():
+		return askAlone(i, s, t)
+	case alone:
+		beside = ", as a person decided; " + otherWords(t)
 	}
 	switch {
 	case i.TurnOff || i.Fence == FenceTurnOff:
-		return act(PhaseFence, VerbTurnOff, Source, s, Target, "cut the power of the old copy at "+s.Host+"; its disk is kept")
+		return act(PhaseFence, VerbTurnOff, Source, s, Target, "cut the power of the old copy at "+s.Host+"; its disk is kept"+beside)
 	case i.Fence == FenceShutDown && isRunning(s.Power):
-		return act(PhaseFence, VerbShutDown, Source, s, Target, "shut down the old copy at "+s.Host)
-	case i.Fence == FenceDisconnect && !reachesUsers(s):
-		return finished("runs at " + s.Host + " without any network: shut it down when what it holds was looked at")
+		return act(PhaseFence, VerbShutDown, Source, s, Target, "shut down the old copy at "+s.Host+beside)
 	case i.Fence == FenceDisconnect:
-		return act(PhaseFence, VerbDisconnect, Source, s, Target, "take the old copy at "+s.Host+" off the network")
+		return act(PhaseFence, VerbDisconnect, Source, s, Target, "take the old copy at "+s.Host+" off the network"+beside)
 	}
 	d := refuse(fmt.Sprintf("DANGER: the old copy is %s at %s too%s. Its disk may hold changes made since then that exist nowhere else", s.Power, s.Host, sinceUptime(s)),
 		"turn-off cuts its power and keeps its disk; disconnect lets it run without a network")
-	if isOff(t.Power) {
-		d = refuse(fmt.Sprintf("DANGER: the old copy is %s at %s%s, and the one at %s, which took over, is off: users may be on the old one. Each may hold changes that exist nowhere else",
-			s.Power, s.Host, sinceUptime(s), t.Host),
-			"say which copy shall go on before this one is stopped: turn-off cuts its power and keeps its disk, then no copy runs until the failover is run again; disconnect lets it run without a network")
-	}
 	d.Offer = []Choice{ChoiceTurnOff, ChoiceDisconnect}
 	return d
+}
+
+// askAlone asks about an old copy beside which no other is seen running: users
+// may be on it, and stopping it may leave them with none.
+func askAlone(i Intent, s, t Copy) Decision {
+	policy := ""
+	if i.Fence != "" && i.Fence != FenceAsk {
+		policy = fmt.Sprintf(". on_return: %s has not touched it, for no other copy is seen running, and does so once the one at %s is", i.Fence, t.Host)
+	}
+	d := refuse(fmt.Sprintf("DANGER: the old copy is %s at %s%s, and %s: users may be on the old one. Each may hold changes that exist nowhere else%s",
+		s.Power, s.Host, sinceUptime(s), otherWords(t), policy),
+		"say which copy shall go on before this one is stopped: turn-off cuts its power and keeps its disk, then no copy may run until the failover is run again; disconnect lets it run without a network")
+	d.Offer, d.Alone = []Choice{ChoiceTurnOff, ChoiceDisconnect}, isRunning(s.Power)
+	return d
+}
+
+// otherWords says how the copy that took over stands while it is not seen running.
+func otherWords(t Copy) string {
+	if !t.Reached {
+		return "the one that took over cannot be seen: " + t.Host + " does not answer"
+	}
+	return fmt.Sprintf("the one at %s, which took over, is %s", t.Host, strings.ToLower(t.Power))
 }
 
 func reachesUsers(c Copy) bool {

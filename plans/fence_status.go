@@ -64,6 +64,9 @@ type FencedVM struct {
 	TargetHost string     `json:"target_host"`
 	State      FenceState `json:"state"`
 	Doing      string     `json:"doing,omitempty"`
+	// Alone is true while it runs and no other copy is seen running: a policy does
+	// not stop it.
+	Alone bool `json:"alone,omitempty"`
 	// BothFirst and BothLast are when both copies were first and last seen
 	// running, by the source host's clock.
 	BothFirst time.Time `json:"both_first,omitzero"`
@@ -86,6 +89,9 @@ type CommitStatus struct {
 	Ended string `json:"ended,omitempty"`
 	Doing string `json:"doing"`
 }
+
+// Waits is true until the commit begins or somebody ends the wait.
+func (s CommitStatus) Waits() bool { return s.Plan != "" && !s.Begun && s.Ended == "" }
 
 // FenceIsOver is true for a source that needs no watch any more: it is a
 // replica again, which cannot start, or there is none.

@@ -1,6 +1,10 @@
 package plans
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Severity of a finding.
 type Severity string
@@ -25,6 +29,14 @@ type Finding struct {
 	Remedy string `json:"remedy,omitempty"`
 	// Raw is what the machinery said, for who knows it.
 	Raw string `json:"raw,omitempty"`
+	// seenOn are the hosts that showed it together, where Host does not say it.
+	seenOn [2]string
+}
+
+// shownBy are the hosts that show a finding.
+func (f Finding) shownBy() []string {
+	hosts := []string{f.Host, f.seenOn[0], f.seenOn[1]}
+	return slices.DeleteFunc(hosts, func(h string) bool { return h == "" })
 }
 
 // HostView is what a host said of itself.
@@ -43,9 +55,11 @@ type HostView struct {
 	MemoryBytes uint64        `json:"memory_bytes,omitempty"`
 	// MemoryUsed is what running VMs have now, MemoryReserve what is kept for
 	// the host itself.
-	MemoryUsed    uint64       `json:"memory_used,omitempty"`
-	MemoryReserve uint64       `json:"memory_reserve,omitempty"`
-	Switches      []SwitchView `json:"switches,omitempty"`
+	MemoryUsed    uint64 `json:"memory_used,omitempty"`
+	MemoryReserve uint64 `json:"memory_reserve,omitempty"`
+	// MemoryTests is what running test copies have of MemoryUsed.
+	MemoryTests uint64       `json:"memory_tests,omitempty"`
+	Switches    []SwitchView `json:"switches,omitempty"`
 	// ReplicaServer is true when this host accepts replication.
 	ReplicaServer bool `json:"replica_server"`
 	// VolumeFree and VolumeSize are of the volume that holds the replicas, in
@@ -68,4 +82,15 @@ type HostView struct {
 type SwitchView struct {
 	Name string `json:"name"`
 	Type string `json:"type"` // External, Internal, Private
+}
+
+// ShellWord quotes a name so that it can be pasted into a shell.
+func ShellWord(s string) string {
+	plain := func(r rune) bool {
+		return strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -266,7 +266,7 @@ func (w writer) files() []File {
 func TestAVMIsPutIntoAnyConfiguration(t *testing.T) {
 	seed := rand.Uint64()
 	w := writer{rand.New(rand.NewPCG(seed, 1))}
-	const times = 150
+	const times = 60
 	refused := 0
 	for range times {
 		files := w.files()

@@ -130,7 +130,7 @@ func (h *orphanHunt) prepared(c orphanCopy, real []orphanCopy) {
 		f.Since = at
 	}
 	f.Evidence = []string{c.says(), replica.says(), lastCopy(f.Since)}
-	f.Risk = "It cannot be started, and it replicates nothing. Its replica was not failed over, so taking the preparation back loses nothing."
+	f.Risk = "It cannot be started, and it replicates nothing. Its replica was not failed over, so taking the preparation back loses nothing. It stays off then: start it where it is needed."
 	f.Verb, f.Commands = VerbStopFailover, []string{onVM(c, "Stop-VMFailover -VM $vm")}
 	f.Undo = "lifeboat failover PLAN --planned prepares it again"
 	if c.vm.Power != "Off" {
@@ -158,8 +158,16 @@ func (h *orphanHunt) pending(c orphanCopy, real []orphanCopy) {
 	f.onlyCopyTakesAWord()
 	if c.vm.Power != "Running" {
 		f.Verb, f.Word, f.Person = "", "", "it is "+c.vm.Power+": say whether this copy is to go on (start it, then lifeboat commit) or not (lifeboat cancel)"
+		f.Commands = []string{onVM(c, "Stop-VMFailover -VM $vm") + "   (when it is not to go on)", f.Commands[0] + "   (when it is, and only then)"}
+		if runsElsewhere(c, real) {
+			f.Risk = "The other copy runs: completing this one would make it the one that counts. " + f.Risk
+		}
 	}
 	h.add(c.host, f, needs{everyHost: true, age: true})
+}
+
+func runsElsewhere(c orphanCopy, real []orphanCopy) bool {
+	return slices.ContainsFunc(c.others(real), func(o orphanCopy) bool { return o.vm.Power == "Running" })
 }
 
 // files is for what stands where replicas are kept.

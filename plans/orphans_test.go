@@ -767,6 +767,25 @@ func TestCommandsOfOrphansAreQuoted(t *testing.T) {
 	require.Contains(t, strings.Join(p.Findings[0].Commands, "\n"), "Move('D:\\O''Brien\u2019\u2019s\\Hyper-V Replica\\Virtual hard disks\\"+strings.ToUpper(id)+"'")
 }
 
+// A failover that somebody began beside a primary which runs was shown with
+// Complete-VMFailover alone: pasted, it makes the wrong copy final.
+func TestAPendingFailoverBesideARunningPrimaryIsToldWithBothWays(t *testing.T) {
+	w := &orphanWorld{rand: rand.New(rand.NewPCG(1, 7)), copies: map[string][]string{}, truth: map[string]bool{}}
+	for _, name := range []string{"H0", "H1", "H2"} {
+		w.hosts = append(w.hosts, HostReading{Host: name, Names: []string{name, strings.ToLower(name) + ".corp.example"}, Read: true, At: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)})
+	}
+	w.pair(w.old, "Error", "FailedOverWaitingCompletion")
+	p := FindOrphans(OrphanLook{Hosts: w.hosts, Policy: OrphanPolicyOf(&Config{})})
+	require.Len(t, p.Findings, 1)
+	f := p.Findings[0]
+	require.Equal(t, OrphanPending, f.Kind)
+	require.Empty(t, f.Verb)
+	require.Len(t, f.Commands, 2)
+	require.Contains(t, f.Commands[0], "Stop-VMFailover")
+	require.Contains(t, f.Commands[1], "Complete-VMFailover -VM $vm   (when it is, and only then)")
+	require.Contains(t, f.Risk, "The other copy runs")
+}
+
 // By a clock that is wrong nothing is old, and nothing has been long in quarantine.
 func TestAWrongClockProvesNoAge(t *testing.T) {
 	const id = "00000001-0000-4000-8000-000000000001"

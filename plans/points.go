@@ -14,6 +14,11 @@ const (
 	AskCommon    = "common"     // no VM newer than the oldest of the newest
 )
 
+// NamesMoment is true for a --point that is a time.
+func NamesMoment(point string) bool {
+	return point != "" && point != AskLatest && point != AskLatestApp && point != AskCommon
+}
+
 // VMPoints are the recovery points of one VM's replica. Times are the target
 // host's clock.
 type VMPoints struct {

@@ -166,11 +166,11 @@ func wayBack(in RunInput) string {
 	case Cancel:
 		return "run the plan again"
 	case UnplannedFailover:
-		return fmt.Sprintf("until commit: another point with --lose-writes, or lifeboat cancel %s. After it: lifeboat reprotect %s, then lifeboat failback %s", in.Plan, in.Plan, in.Plan)
+		return fmt.Sprintf("until commit: another point with --lose-writes, or lifeboat cancel %s. After it: lifeboat reprotect %s, then lifeboat failback %s", ShellWord(in.Plan), ShellWord(in.Plan), ShellWord(in.Plan))
 	case TestFailover:
 		return "test copies are removed in the end, whatever happens"
 	case Commit:
-		return fmt.Sprintf("none by cancel; the way home is lifeboat reprotect %s, then lifeboat failback %s", in.Plan, in.Plan)
+		return fmt.Sprintf("none by cancel; the way home is lifeboat reprotect %s, then lifeboat failback %s", ShellWord(in.Plan), ShellWord(in.Plan))
 	case Reprotect:
 		if in.Replace != "" {
 			return "none is needed: no data is given up, only replication is pointed elsewhere"
@@ -178,7 +178,7 @@ func wayBack(in RunInput) string {
 		if in.Chain == ChainKeep {
 			return "none by one command: " + wayFromThird("the hosts at "+in.To, "those at "+in.From)
 		}
-		return "none: the old copies become replicas. The way home is then lifeboat failback " + in.Plan
+		return "none: the old copies become replicas. The way home is then lifeboat failback " + ShellWord(in.Plan)
 	case Protect:
 		return "lifeboat unprotect " + strings.TrimPrefix(in.Plan, ProtectionPlan(""))
 	case Unprotect:

@@ -75,6 +75,48 @@ func TestProtectionRefusesWhatDoesNotGoTogether(t *testing.T) {
 	}
 }
 
+// A first copy to a volume that is as good as full would end the replication of all
+// that is there, and one that can never start protects nothing: neither is begun, and
+// what replicates already is not held up.
+func TestNoFirstCopyIsBegunThatDoesHarmOrHelpsNobody(t *testing.T) {
+	on := func(name string) HostView {
+		return HostView{Name: name, Reached: true, ReplicaServer: true, ReplicaAuth: "Certificate", AllowedFrom: []string{"*"}, Versions: []string{"9.0"}, VolumeSize: 100 << 30, VolumeFree: 50 << 30}
+	}
+	loose := Copy{Host: "A", Reached: true, Exists: true, Mode: "None", State: "Disabled", Power: "Running", Version: "9.0"}
+	missing, third := Copy{Host: "B", Reached: true}, Copy{Host: "C", Reached: true}
+	for name, c := range map[string]struct {
+		seed  SeedPlan
+		spoil func(b *HostView, s, t *Copy)
+		codes string
+	}{
+		"room":            {SeedPlan{How: SeedNetwork}, func(*HostView, *Copy, *Copy) {}, ""},
+		"full":            {SeedPlan{How: SeedNetwork}, func(b *HostView, _, _ *Copy) { b.VolumeFree = 3 << 30 }, "volume-full"},
+		"full, by a disk": {SeedPlan{How: SeedMedia, Export: `E:\`}, func(b *HostView, _, _ *Copy) { b.VolumeFree = 3 << 30 }, "volume-full"},
+		"too new":         {SeedPlan{How: SeedNetwork}, func(_ *HostView, s, _ *Copy) { s.Version = "12.0" }, "version-too-new"},
+		"not told":        {SeedPlan{How: SeedNetwork}, func(b *HostView, _, _ *Copy) { b.VolumeSize, b.VolumeFree, b.Versions = 0, 0, nil }, ""},
+		"there already": {SeedPlan{How: SeedNetwork}, func(b *HostView, s, t *Copy) {
+			b.VolumeFree = 3 << 30
+			s.Mode, s.State, s.ReplicaServer = "Primary", "InitialReplicationInProgress", "b.example"
+			*t = Copy{Host: "B", Reached: true, Exists: true, Mode: "Replica", State: "WaitingForInitialReplication", Power: "Off"}
+		}, ""},
+	} {
+		in, err := ResolveProtection(protectConfig(), ProtectionRequest{Operation: Protect, Name: "other", Seed: c.seed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, source, target := on("B"), loose, missing
+		c.spoil(&b, &source, &target)
+		views := []HostView{on("A"), b, on("C")}
+		var codes []string
+		for _, f := range Readiness(NeededTrust(in, views), views, []Pair{{ID: in.VMs()[0].ID, Source: source, Target: target, Third: &third}}, time.Time{}) {
+			codes = append(codes, f.Code)
+		}
+		if strings.Join(codes, " ") != c.codes {
+			t.Errorf("%s: %v, want %q", name, codes, c.codes)
+		}
+	}
+}
+
 // What hosts do already is not asked again; a replica server that is off is never
 // turned on in passing.
 func TestAReplicaServerThatIsOffIsNamed(t *testing.T) {

@@ -253,6 +253,24 @@ func (r *readiness) protection(h HostView) {
 	}
 }
 
+// firstCopy asks whether a copy that would be begun could be used, and does no harm:
+// on a volume that is as good as full it would end the replication of all that has
+// its replicas there.
+func (r *readiness) firstCopy(vm RunVM, p Pair) {
+	h, ok := r.view(vm.TargetHost)
+	if !ok {
+		return
+	}
+	if version := p.Source.Version; version != "" && len(h.Versions) > 0 && !slices.Contains(h.Versions, version) {
+		r.add(Finding{Severity: Blocker, Code: "version-too-new", VM: vm.Label, Host: h.Name, Text: fmt.Sprintf("%s does not run configuration version %s", h.Name, version),
+			Means: "its copy could never start there", Remedy: "bring the host to the other's Windows version; a VM's version cannot go down"})
+	}
+	if volumeFull(h) && r.in.Seed.How != SeedExisting {
+		r.add(Finding{Severity: Blocker, Code: "volume-full", VM: vm.Label, Host: h.Name, Text: volumeWords(h) + ": no first copy is sent there",
+			Means: "a full volume ends the replication of every VM that has its replica there", Remedy: "make room there: move what is no replica, or extend the volume"})
+	}
+}
+
 func nowTakes(h HostView) string {
 	if !h.ReplicaServer {
 		return ": it is off"

@@ -95,12 +95,15 @@ func (r *readiness) silent(h HostView) {
 	source := slices.ContainsFunc(r.in.VMs(), func(vm RunVM) bool { return vm.SourceHost == h.Name })
 	f := Finding{Severity: Blocker, Code: "host-unreachable", Host: h.Name, Text: "it does not answer", Raw: h.Error,
 		Means: "its copies cannot be seen, and unknown is not off", Remedy: "lifeboat check says where it stops and what to do"}
+	if r.in.Operation == PlannedFailover && source {
+		f.Remedy += "; if the site may be lost: lifeboat decide " + ShellWord(r.in.Plan)
+	}
 	switch {
 	case source && blind:
 		f.Severity, f.Means = Warning, "its copies cannot be seen; if they run and copies are started here, two will run"
-		f.Remedy = "lifeboat decide " + r.in.Plan + " asks every witness"
+		f.Remedy = "lifeboat decide " + ShellWord(r.in.Plan) + " asks every witness"
 	case source && r.in.Operation == TestFailover:
-		f.Means, f.Remedy = "no drill begins while a site is silent: this may be the day", "lifeboat decide "+r.in.Plan
+		f.Means, f.Remedy = "no drill begins while a site is silent: this may be the day", "lifeboat decide "+ShellWord(r.in.Plan)
 	}
 	r.add(f)
 }
@@ -177,6 +180,9 @@ func (r *readiness) vm(vm RunVM) {
 		r.otherPoint(vm, p)
 		return
 	case Act, Wait:
+	}
+	if r.in.Operation == Protect && d.Kind == Act && d.Verb == VerbEnable {
+		r.firstCopy(vm, p)
 	}
 	if r.in.Operation.Moves() {
 		r.switches(vm)
@@ -333,8 +339,12 @@ func (r *readiness) health(vm RunVM, p Pair) {
 		return
 	}
 	if age := p.Target.At.Sub(p.Target.LastReplication); age > vm.RPO.D() {
-		r.add(Finding{Severity: Warning, Code: "rpo-missed", VM: vm.Label, Text: fmt.Sprintf("its last copy is %s old (target %s)", age.Round(time.Second), vm.RPO),
-			Means: "the last changes to be sent are more than usual, so its downtime is longer; nothing is lost"})
+		f := Finding{Severity: Warning, Code: "rpo-missed", VM: vm.Label, Text: fmt.Sprintf("its last copy is %s old (target %s)", age.Round(time.Second), vm.RPO),
+			Means: "the last changes to be sent are more than usual, so its downtime is longer; nothing is lost"}
+		if r.in.Operation == UnplannedFailover {
+			f.Means = "what its users wrote since is missing in the copy that starts"
+		}
+		r.add(f)
 	}
 }
 
@@ -369,9 +379,8 @@ func (r *readiness) capacity() {
 	hosts, needs := demand(r.in, r.pairs)
 	for _, host := range hosts {
 		need := needs[host]
-		if free, known := freeAt(r.in, host, r.hosts); known && need > free {
-			r.add(Finding{Severity: Blocker, Code: "memory-short", Host: host, Text: fmt.Sprintf("the plan needs %s of memory, the host has %s", gib(need), gib(free)),
-				Means: "the last VMs would not start", Remedy: "shut low-priority VMs down there, or give VMs of the plan policy: if_capacity"})
+		if free, known := freeAt(r.in, host, r.hosts, r.pairs); known && need > free {
+			r.add(memoryShort(r.in, host, need, free, r.hosts, r.pairs))
 		}
 	}
 }

@@ -142,13 +142,12 @@ func (r *ready) room() {
 	hosts, needs := demand(r.in, r.base.pairs)
 	for _, host := range hosts {
 		need := needs[host]
-		switch free, known := freeAt(r.in, host, r.look.Views); {
+		switch free, known := freeAt(r.in, host, r.look.Views, r.base.pairs); {
 		case !known && r.view(host).Reached:
 			r.add(Finding{Severity: Warning, Code: "memory-not-told", Host: host, Text: "NOT CHECKED whether its memory is enough: the host does not tell how much it has",
 				Means: "the last VMs may not start", Remedy: "Get-VMHost on it, and mend what it says"})
 		case known && need > free:
-			r.add(Finding{Severity: Blocker, Code: "memory-short", Host: host, Text: fmt.Sprintf("the plan needs %s of memory, the host has %s", gib(need), gib(free)),
-				Means: "the last VMs would not start", Remedy: "shut low-priority VMs down there, or give VMs of the plan policy: if_capacity"})
+			r.add(memoryShort(r.in, host, need, free, r.look.Views, r.base.pairs))
 		}
 	}
 	if len(r.in.VMs()) == 0 {
@@ -223,7 +222,7 @@ func (r *ready) people() {
 		r.add(Finding{Severity: p.severity(), Code: engineHealth, Text: "the engine: " + p.What, Means: p.Means, Remedy: p.Do})
 	}
 	r.canaries()
-	f := Finding{Severity: Warning, Code: "no-drill", Text: "no test failover of this plan is on record", Means: "nobody knows that its VMs start there", Remedy: "lifeboat failover " + r.in.Plan + " --test"}
+	f := Finding{Severity: Warning, Code: "no-drill", Text: "no test failover of this plan is on record", Means: "nobody knows that its VMs start there", Remedy: "lifeboat failover " + ShellWord(r.in.Plan) + " --test"}
 	switch d := r.look.Drill; {
 	case d == nil:
 	case !d.Passed:
@@ -247,7 +246,7 @@ func (r *ready) untried() {
 	for _, vm := range r.in.VMs() {
 		if at := r.look.Drill.proofs[vm.ID].At; r.look.Now.Sub(at) > drillOld {
 			r.add(Finding{Severity: Warning, Code: "not-drilled", VM: vm.Label, Text: "no test failover of the last half year has shown that it comes up, the last one neither",
-				Means: "nobody knows that it starts there", Remedy: "lifeboat failover " + r.in.Plan + " --test; lifeboat drill coverage names all"})
+				Means: "nobody knows that it starts there", Remedy: "lifeboat failover " + ShellWord(r.in.Plan) + " --test; lifeboat drill coverage names all"})
 		}
 	}
 }

@@ -52,10 +52,10 @@ func (r *ready) seen(v HostView, read time.Time) {
 	case r.livedOn(v.Name) != "":
 		f.Text += ", and its VMs went on sending: " + r.livedOn(v.Name)
 		f.Means = "it lived then: rather the way from here to it is gone (an address that changed, a firewall) than the site"
-		f.Remedy = "compare its address: in the configuration with where it is now; lifeboat decide " + r.in.Plan + " asks every witness"
+		f.Remedy = "compare its address: in the configuration with where it is now; lifeboat decide " + ShellWord(r.in.Plan) + " asks every witness"
 	default:
 		f.Means = "this may be the day, or only the line: while the copies at " + r.in.To + " grow older, nothing arrives there"
-		f.Remedy = "lifeboat decide " + r.in.Plan + " asks every witness"
+		f.Remedy = "lifeboat decide " + ShellWord(r.in.Plan) + " asks every witness"
 	}
 	r.add(f)
 	if read.IsZero() {

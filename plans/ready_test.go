@@ -277,6 +277,44 @@ func TestOldDataSaysSo(t *testing.T) {
 	}
 }
 
+// A source that falls silent takes with it nothing of what it told: a disk that was
+// never copied is missing on the very day it matters, and nobody is told that it is
+// over.
+func TestWhatASilentSourceToldStays(t *testing.T) {
+	p := AlertPolicy{}
+	for _, row := range spoils {
+		if !slices.Contains([]string{"disk-not-replicated", "version-too-new", "replication-paused", "replication-error", "resynchronization", "checkpoint"}, row.code) {
+			continue
+		}
+		l := healthy()
+		row.spoil(&l)
+		l.Views[0] = HostView{Name: "NG-HV01", Error: "no route"}
+		r := Ready(l)
+		if r.Verdict != ReadyNo || !slices.Contains(codes(r.Findings), row.code) {
+			t.Errorf("%s: %s, %v", row.code, r.Verdict, codes(r.Findings))
+		}
+	}
+	// That two copies run cannot be told any more; it is not over for that.
+	for i := range 2 {
+		l := healthy()
+		l.Pairs[0].Target.Power, l.Pairs[0].Target.State = "Running", "FailedOverWaitingCompletion"
+		desk, now := AlertDesk{}, noon
+		desk.Step(p, AlertLook{Watched: []Watched{p.WatchPlan(Ready(l), false)}}, now)
+		l.Views[i] = HostView{Name: l.Views[i].Name, Error: "no route"}
+		desk.Step(p, AlertLook{Watched: []Watched{p.WatchPlan(Ready(l), false)}}, now.Add(time.Minute))
+		for _, problem := range desk.Open["plan/northgate-site-loss"].Problems {
+			if strings.HasPrefix(problem.Key, "two-copies-run") && !problem.Over.IsZero() {
+				t.Errorf("over without %s: %+v", l.Views[i].Name, problem)
+			}
+		}
+		l = healthy()
+		desk.Step(p, AlertLook{Watched: []Watched{p.WatchPlan(Ready(l), false)}}, now.Add(2*time.Minute))
+		if a := desk.Open["plan/northgate-site-loss"]; a != nil && a.live() > 0 {
+			t.Errorf("seen to be well, and still open: %+v", a.Problems)
+		}
+	}
+}
+
 func TestManyVMsOfOneKindAreOneThing(t *testing.T) {
 	l := healthy()
 	for i := range l.Pairs {

@@ -24,7 +24,10 @@ func (r *ready) take() {
 		if !runs(p.Target) {
 			r.out.takes = append(r.out.takes, taking{vm.ID, vm.TargetHost, memoryIn(&vm, p)})
 		}
-		if free, known := freeAt(r.in, vm.TargetHost, r.look.Views); known {
+		if _, asked := r.out.free[vm.TargetHost]; asked {
+			continue
+		}
+		if free, known := freeAt(r.in, vm.TargetHost, r.look.Views, r.base.pairs); known {
 			r.out.free[vm.TargetHost] = free
 		}
 	}

@@ -33,9 +33,12 @@ func (r *ready) vm(vm RunVM) {
 	if source && target {
 		r.both(vm, p)
 	}
-	if source {
+	if source || p.Source.Reached { // or was, once: what it told then holds on the day
 		r.sender(vm, p.Source)
 		r.disks(vm)
+	}
+	if !source && target {
+		r.silent(vm, p)
 	}
 	r.late(vm, p, line, before)
 }
@@ -126,7 +129,7 @@ func (r *ready) replica(vm RunVM, t Copy) {
 	}
 	if t.TestVM != "" {
 		r.add(Finding{Severity: Warning, Code: "test-copy", VM: vm.Label, Host: vm.TargetHost, Text: "a test copy of it exists",
-			Means: "a drill is under way or left it behind; a failover removes it first", Remedy: "lifeboat run show " + r.in.Plan + "; when no drill runs: Stop-VMFailover on the replica"})
+			Means: "a drill is under way or left it behind; a failover removes it first", Remedy: "lifeboat run show " + ShellWord(r.in.Plan) + "; when no drill runs: Stop-VMFailover on the replica"})
 	}
 }
 
@@ -243,7 +246,7 @@ var trouble = map[Class][3]string{
 // both looks at what only the two sides together show.
 func (r *ready) both(vm RunVM, p Pair) {
 	if runs(p.Source) && runs(p.Target) {
-		r.add(Finding{Severity: Blocker, Code: "two-copies-run", VM: vm.Label, Text: "copies of it run at " + vm.SourceHost + " and at " + vm.TargetHost,
+		r.add(Finding{Severity: Blocker, Code: "two-copies-run", VM: vm.Label, seenOn: [2]string{vm.SourceHost, vm.TargetHost}, Text: "copies of it run at " + vm.SourceHost + " and at " + vm.TargetHost,
 			Means: "two servers take orders under one name, and only one of them can be kept", Remedy: "take one off the network now; look which one has users"})
 	}
 	if to := p.Source.ReplicaServer; familyOf(Classify(p.Source)) == famPrimary && to != "" && vm.TargetName != "" && !sameServer(to, vm.TargetName) && !isLeftOut(p.Target, p.Source) {
@@ -269,7 +272,24 @@ func (r *ready) both(vm RunVM, p Pair) {
 		r.add(Finding{Severity: Blocker, Code: words[0], VM: vm.Label, Host: c.Host, Text: words[1], Means: "what is written since its last copy would be lost", Remedy: words[2]})
 	}
 	if familyOf(Classify(p.Source)) == famReplica && familyOf(Classify(p.Target)) == famReplica {
-		r.add(Finding{Severity: Blocker, Code: "state-pair", VM: vm.Label, Text: "both copies are replicas: neither is the one that users have", Means: "nothing is replicated", Remedy: "lifeboat plan explain " + r.in.Plan})
+		r.add(Finding{Severity: Blocker, Code: "state-pair", VM: vm.Label, Text: "both copies are replicas: neither is the one that users have", Means: "nothing is replicated", Remedy: "lifeboat plan explain " + ShellWord(r.in.Plan)})
+	}
+}
+
+// silent says what is in the way of replication while the source does not answer:
+// what it told last, and what the target tells. What only the moment shows, as that
+// two copies run, is not concluded from an old answer.
+func (r *ready) silent(vm RunVM, p Pair) {
+	if familyOf(Classify(p.Target)) != famReplica {
+		return
+	}
+	words, ok := trouble[Classify(p.Source)]
+	if ok && p.Source.Reached && familyOf(Classify(p.Source)) == famPrimary {
+		r.add(Finding{Severity: Blocker, Code: words[0], VM: vm.Label, Host: vm.SourceHost, Text: words[1] + ", when " + vm.SourceHost + " was last read",
+			Means: "what was written since its last copy would be lost", Remedy: "when it answers again: " + words[2]})
+	}
+	if also, ok := trouble[Classify(p.Target)]; ok && also[0] != words[0] {
+		r.add(Finding{Severity: Blocker, Code: also[0], VM: vm.Label, Host: vm.TargetHost, Text: also[1], Means: "what is written since its last copy would be lost", Remedy: also[2]})
 	}
 }
 

@@ -71,11 +71,13 @@ func Resolve(cfg *Config, plan *RecoveryPlan, r Request) (RunInput, error) {
 	if err := res.checkWanted(); err != nil {
 		return RunInput{}, err
 	}
+	stage := ""
 	for i := range plan.Steps {
 		step, left, ok := res.step(&plan.Steps[i], r.Operation)
 		in.LeftOut = append(in.LeftOut, left...)
+		stage = orWord(plan.Steps[i].Stage, stage)
 		if ok {
-			step.Number = len(in.Steps) + 1
+			step.Number, step.of = len(in.Steps)+1, stage
 			in.Steps = append(in.Steps, step)
 		}
 	}

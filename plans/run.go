@@ -67,8 +67,9 @@ type RunInput struct {
 // Intent is what a run wants of one VM, released to the end.
 func (in RunInput) Intent(vm RunVM) Intent {
 	i := Intent{
-		Operation: in.Operation, Reverse: in.Reverse, UpTo: lastPhase(in.Operation, in.Reverse), NICs: vm.NICs, SourceNICs: vm.SourceNICs, LoseWrites: in.LoseWrites,
+		Plan: in.Plan, Operation: in.Operation, Reverse: in.Reverse, UpTo: lastPhase(in.Operation, in.Reverse), NICs: vm.NICs, SourceNICs: vm.SourceNICs, LoseWrites: in.LoseWrites,
 		Point: vm.Point, SourceGone: in.Statement != nil, Fence: in.Fence, Chain: in.Chain, Replace: in.Replace != "", ReplicaName: vm.ReverseTo, TargetName: vm.TargetName, Seed: in.Seed,
+		RanThere: vm.RanThere,
 	}
 	if in.Operation == Protect || in.Operation == Unprotect {
 		i.ReplicaName = vm.TargetName
@@ -135,6 +136,9 @@ type RunStep struct {
 	VMs      []RunVM     `json:"vms,omitempty"`
 	Manual   *ManualStep `json:"manual,omitempty"`
 	Notice   *Notice     `json:"notice,omitempty"`
+	// of is the stage that a manual step or a notice is written after, "" before the
+	// first.
+	of string
 }
 
 // RunVM is one VM of a run.
@@ -183,6 +187,8 @@ type RunVM struct {
 	Usual    map[Phase]Usual    `json:"usual,omitempty"`
 	// Tenant is whose VM it is, "" where nobody says.
 	Tenant string `json:"tenant,omitempty"`
+	// RanThere is Intent's, as the journal had it before a protection began.
+	RanThere bool `json:"ran_there,omitempty"`
 }
 
 // EnableSettings are the settings of a new replication relationship.

@@ -3,6 +3,7 @@ package plans
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Phases are the phases of an operation in the order in which a run releases
@@ -50,6 +51,9 @@ func (i Intent) released(phase Phase) bool {
 // Lifeboat decides about a VM. Every pair of views has an answer.
 func Next(intent Intent, source, target Copy) Decision {
 	d := decide(intent, source, target)
+	if intent.Plan != "" {
+		d.Remedy = strings.ReplaceAll(d.Remedy, " PLAN", " "+ShellWord(intent.Plan))
+	}
 	if d.Kind != Act {
 		d.Good = goodSide(intent, source, target)
 	}

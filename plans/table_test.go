@@ -169,6 +169,12 @@ func intents() []Intent {
 			}
 		}
 	}
+	for _, i := range []Intent{
+		{Fence: FenceShutDown}, {RanThere: true, Fence: FenceTurnOff}, {RanThere: true, TurnOff: true}, {RanThere: true, Fence: FenceDisconnect, ByPerson: true},
+	} {
+		i.Operation, i.Reverse, i.UpTo = Fence, ReverseAfterGates, PhaseFence
+		out = append(out, i)
+	}
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for _, op := range []Operation{Protect, Unprotect} {
 		for _, upTo := range Phases(op, ReverseOnCommit) {
@@ -345,6 +351,10 @@ func allowed(i Intent, s, t Copy, d Decision, other Copy) bool {
 	replicating := t.Mode == "Replica" && t.State == "Replicating"
 	sourceFenced := s.Reached && !couldStart(s) || !s.Reached && i.SourceGone
 	pendingAt := t.State == "FailedOverWaitingCompletion"
+	// What a person decided about this very copy the watch does though nobody sees
+	// the one that took over; a policy only beside one that is seen running.
+	tookOver := failedOver(t) || !t.Reached && i.RanThere && (i.TurnOff || i.ByPerson)
+	beside := i.TurnOff || i.ByPerson || t.Reached && isRunning(t.Power)
 	switch d.Verb {
 	case VerbStart:
 		switch {
@@ -367,16 +377,16 @@ func allowed(i Intent, s, t Copy, d Decision, other Copy) bool {
 		if planned {
 			return d.Side == Source && (d.Verb == VerbTurnOff) == i.TurnOff && replicating
 		}
-		return d.Side == Source && consent && (unplanned || i.Operation == Fence && failedOver(t))
+		return d.Side == Source && consent && (unplanned || i.Operation == Fence && tookOver && beside)
 	case VerbNoAutoStart:
-		return d.Side == Source && (unplanned || i.Operation == Fence && failedOver(t)) && s.AutoStart != "Nothing" && s.Mode != "Replica"
+		return d.Side == Source && (unplanned || i.Operation == Fence && tookOver) && s.AutoStart != "Nothing" && s.Mode != "Replica"
 	case VerbAutoStart:
 		if i.Operation == Cancel {
 			return d.Side == Source && s.AutoStart == "Nothing" && d.AutoStart == t.AutoStart && isOff(t.Power) && !failedOver(t)
 		}
 		return planned && d.Side == Target && t.AutoStart == "Nothing" && d.AutoStart == s.AutoStart && !failedOver(t)
 	case VerbDisconnect:
-		return d.Side == Source && i.Operation == Fence && i.Fence == FenceDisconnect && live(s) && failedOver(t)
+		return d.Side == Source && i.Operation == Fence && i.Fence == FenceDisconnect && live(s) && tookOver && beside
 	case VerbPrepareFailover:
 		return planned && d.Side == Source && isOff(s.Power) && s.Mode == "Primary" && replicating && (t.Extended == "" || i.Chain == ChainKeep) && t.TestVM == ""
 	case VerbStartFailover:

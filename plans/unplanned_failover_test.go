@@ -408,3 +408,64 @@ func TestAKeptChainIsDone(t *testing.T) {
 		t.Errorf("neither copy runs: %+v", d)
 	}
 }
+
+// A policy alone does not stop the only copy that runs: it acts beside a copy that
+// is seen running, and else people are asked, at once, whatever they decide is done.
+func TestAPolicyDoesNotStopTheOnlyCopyThatRuns(t *testing.T) {
+	for _, policy := range []FencePolicy{FenceTurnOff, FenceShutDown, FenceDisconnect} {
+		for name, down := range map[string]func(*Copy){
+			"off":        func(c *Copy) { c.Power = "Off" },
+			"saved":      func(c *Copy) { c.Power = "Saved" },
+			"not seen":   func(c *Copy) { *c = Copy{Host: c.Host} },
+			"is paused":  func(c *Copy) { c.Power = "Paused" },
+			"is stuck":   func(c *Copy) { c.Power = "OffCritical" },
+			"not beside": func(c *Copy) { c.Power, c.State = "Off", "FailedOver" },
+		} {
+			m := lost(dialects[0])
+			m.walk(toward(UnplannedFailover), 99)
+			m.settle()
+			m.returned = true
+			m.comeBack()
+			watch := toward(Fence)
+			watch.Fence, watch.RanThere = policy, true
+			seen := m.t
+			down(&m.t)
+			d := m.walk(watch, 99)
+			if d.Kind != Refuse || !d.Alone || !isRunning(m.s.Power) || !reachesUsers(m.s) || m.t.Reached && d.Good != Target {
+				t.Fatalf("%s, the good copy %s: %s %s, %v", policy, name, d.Kind, d.Why, m.acts)
+			}
+			for _, word := range []string{"DANGER", m.s.Host, seen.Host, "on_return: " + string(policy) + " has not touched it"} {
+				if !strings.Contains(d.Why, word) {
+					t.Errorf("%s, the good copy %s: %q is not in %q", policy, name, word, d.Why)
+				}
+			}
+			// A person's word is done all the same, and says what it means.
+			said := watch
+			said.TurnOff = policy != FenceDisconnect
+			said.ByPerson = !said.TurnOff
+			said.UpTo = PhaseFence
+			done := m
+			done.s.AutoStart = "Nothing"
+			if d := Next(said, done.s, done.t); d.Kind != Act || !strings.Contains(d.Why, "as a person decided; the one") {
+				t.Errorf("%s, the good copy %s, a person decided: %s %s", policy, name, d.Kind, d.Why)
+			}
+			// The policy acts as soon as the good copy runs.
+			m.t = seen
+			if d := m.walk(watch, 99); d.Kind != Done || isRunning(m.s.Power) && reachesUsers(m.s) {
+				t.Errorf("%s once the good copy runs: %s %s", policy, d.Kind, d.Why)
+			}
+		}
+	}
+}
+
+// A host that does not answer hides a copy that may not have taken over: there the
+// old one is the good one, and nobody is told of a danger.
+func TestACopyOfWhichNobodyKnowsATakeoverIsNoDanger(t *testing.T) {
+	m := newModel(dialects[0])
+	watch := toward(Fence)
+	watch.Fence, watch.TurnOff = FenceTurnOff, true
+	m.t = Copy{Host: m.t.Host}
+	if d := Next(watch, m.s, m.t); d.Kind != Wait || d.Alone {
+		t.Errorf("%s %s", d.Kind, d.Why)
+	}
+}

@@ -249,6 +249,8 @@ type Decision struct {
 	// Offer are answers that a person may give to a refusal beside looking
 	// again and leaving the VM out.
 	Offer []Choice `json:"offer,omitempty"`
+	// Alone is true of an old copy that runs while no other is seen running.
+	Alone bool `json:"alone,omitempty"`
 	// Progress is how far something long has come: waiting for it needs no
 	// person while it moves.
 	Progress *SyncProgress `json:"progress,omitempty"`
@@ -285,6 +287,8 @@ type Expect struct {
 // Intent is what the run wants of one VM, the third input of the table beside
 // the two views.
 type Intent struct {
+	// Plan is what commands for people name.
+	Plan      string        `json:"plan,omitempty"`
 	Operation Operation     `json:"operation"`
 	Reverse   ReversePolicy `json:"reverse"`
 	// UpTo is the last phase the run has released.
@@ -327,6 +331,9 @@ type Intent struct {
 	SourceBack bool `json:"source_back,omitempty"`
 	// Fence is what may be done to a source copy that still runs.
 	Fence FencePolicy `json:"fence,omitempty"`
+	// ByPerson is true when a person said so of this very copy: the watch on a lost
+	// site does it also where no other copy is seen running.
+	ByPerson bool `json:"by_person,omitempty"`
 	// Chain is what becomes of a replication that goes on to a third site.
 	Chain ChainPolicy `json:"chain,omitempty"`
 	// Replace is true when the source is a new host that has no copy yet.
@@ -339,8 +346,8 @@ type Intent struct {
 
 	// Seed is how the first copy of a protection travels.
 	Seed SeedPlan `json:"seed,omitzero"`
-	// RanThere is what the journal knows and no view shows, for Protect: the VM was
-	// failed over to the target, and not back since.
+	// RanThere is what the journal knows and no view shows, for Protect and Fence:
+	// the VM was failed over to the target, and not back since.
 	RanThere bool `json:"ran_there,omitempty"`
 	// ExtendTo is the third host's name as a replica server, "" for no third copy;
 	// ExtendEvery how often it is sent to.

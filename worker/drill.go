@@ -124,10 +124,18 @@ func (d *drills) keepOne(ctx context.Context, cfg *Configuration, drill plans.Sc
 	held := err == nil
 	gone, open, ahead := split(is.Moments, now, is.Within)
 	reports := sync.OnceValues(d.journal.Reports) // an engine that was away for long has missed many
+	var missed []plans.Report
 	for _, at := range gone {
-		if err := d.missed(cfg, drill, is, at, now, reports); err != nil {
+		r, err := d.missed(cfg, drill, is, at, now, reports)
+		if err != nil {
 			return err
 		}
+		if r != nil {
+			missed = append(missed, *r)
+		}
+	}
+	if err := d.report(drill.Name, missed); err != nil {
+		return err
 	}
 	next := calendar.Next(now, writtenOut)
 	if held && unchanged(is.Calendar, open, ahead, next) && is.Within == drill.Within.D() && is.PauseOnFailure == drill.PauseOnFailure {
@@ -162,15 +170,15 @@ func unchanged(is control.Calendar, open, ahead, next []time.Time) bool {
 	return same && len(ahead) >= min(writtenOut/2, len(next)) && len(open)+len(ahead) == len(is.Moments)
 }
 
-// missed reports a moment that passed without a drill. reports may be those of before
-// the first of several.
-func (d *drills) missed(cfg *Configuration, drill plans.ScheduledDrill, is control.DrillSchedule, at, now time.Time, reports func() ([]plans.Report, error)) error {
+// missed is the report of a moment that passed without a drill, nil when there was
+// one or it was reported. reports may be those of before the first of several.
+func (d *drills) missed(cfg *Configuration, drill plans.ScheduledDrill, is control.DrillSchedule, at, now time.Time, reports func() ([]plans.Report, error)) (*plans.Report, error) {
 	if slices.ContainsFunc(is.Begun, at.Equal) {
-		return nil
+		return nil, nil
 	}
 	all, err := reports()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var running time.Time
 	if is.Running && len(is.Begun) > 0 {
@@ -178,17 +186,31 @@ func (d *drills) missed(cfg *Configuration, drill plans.ScheduledDrill, is contr
 	}
 	f := plans.WhyMissed(drill.Name, at, all, running, is.Paused, is.Note)
 	if f == nil {
-		return nil
+		return nil, nil
 	}
 	in, err := plans.ResolveDrill(cfg.Config, drill, plans.DrillStart{Due: at, Now: now, Speed: cfg.Speed()})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r := plans.UnbegunDrill(in, []plans.Finding{*f}, now, d.version, cfg.Lab != nil)
-	// People first: with the report it counts as dealt with, and who was killed in
-	// between says it again, which the journal keeps once.
-	if err := d.tell(activities.NotifyIn{Run: in.RunID, Plan: in.Plan, Text: plans.DrillWords(drill.Name, at, r.Status.Summary)}); err != nil {
+	return &r, nil
+}
+
+// report tells people of what a drill missed, all in one message, and keeps a report
+// of each. People first: with its report one counts as dealt with, and who was killed
+// in between says again what has no report yet, which the journal keeps once.
+func (d *drills) report(drill string, missed []plans.Report) error {
+	if len(missed) == 0 {
+		return nil
+	}
+	last := missed[len(missed)-1]
+	if err := d.tell(activities.NotifyIn{Run: last.Status.RunID, Plan: last.Status.Plan, Text: plans.MissedDrillWords(drill, missed)}); err != nil {
 		return err
 	}
-	return d.journal.SaveReport(r)
+	for i := range missed {
+		if err := d.journal.SaveReport(missed[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

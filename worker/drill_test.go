@@ -150,7 +150,11 @@ func TestAMissedDrillIsToldWhateverHappensInBetween(t *testing.T) {
 	tell, due := d.tell, time.Date(2026, 3, 1, 6, 0, 0, 0, time.UTC)
 	d.tell = func(activities.NotifyIn) error { return errors.New("killed") }
 	missed := func() error {
-		return d.missed(d.now(), d.now().Drills[0], control.DrillSchedule{}, due, due.Add(time.Hour), d.journal.Reports)
+		r, err := d.missed(d.now(), d.now().Drills[0], control.DrillSchedule{}, due, due.Add(time.Hour), d.journal.Reports)
+		if err != nil || r == nil {
+			return err
+		}
+		return d.report("weekly", []plans.Report{*r})
 	}
 	require.Error(t, missed())
 	require.Empty(t, d.reports(), "with a report it counts as told")
@@ -159,6 +163,29 @@ func TestAMissedDrillIsToldWhateverHappensInBetween(t *testing.T) {
 	require.NoError(t, missed())
 	require.Len(t, d.told, 1)
 	require.Len(t, d.reports(), 1)
+}
+
+// An engine that was away for weeks says in one message how many drills were missed,
+// from when to when; each has its report.
+func TestALongOutageIsOneMessageForEachDrill(t *testing.T) {
+	d := newDrillDesk(t, `drills:
+  - {name: daily, plan: all, cron: "0 6 * * *"}
+  - {name: weekly, plan: all, cron: "0 7 * * SUN"}`)
+	now := time.Now().UTC().Truncate(time.Second)
+	require.NoError(t, d.keep(t.Context(), now))
+	daily, weekly := d.held("daily").Moments, d.held("weekly").Moments
+	require.NoError(t, d.keep(t.Context(), now.Add(21*24*time.Hour)))
+	require.Len(t, d.reports(), 24)
+	require.Len(t, d.told, 2)
+	for i, words := range [][2]string{
+		{"daily was missed 21 times, due from " + daily[0].Format("Mon 2 Jan 15:04"), "to " + daily[20].Format("Mon 2 Jan 15:04") + " UTC: no engine was there"},
+		{"weekly was missed 3 times, due from " + weekly[0].Format("Mon 2 Jan 15:04"), "to " + weekly[2].Format("Mon 2 Jan 15:04") + " UTC: no engine was there"},
+	} {
+		require.Contains(t, d.told[i], words[0])
+		require.Contains(t, d.told[i], words[1])
+	}
+	require.NoError(t, d.keep(t.Context(), now.Add(21*24*time.Hour+time.Minute)))
+	require.Len(t, d.told, 2)
 }
 
 // Temporal begins a drill at the moment that was written out, and the drill knows
@@ -183,7 +210,9 @@ func TestTheCalendarBeginsADrill(t *testing.T) {
 	require.Equal(t, plans.DrillBlackout, r.Status.Findings[0].Code)
 	require.Eventually(t, func() bool { return slices.ContainsFunc(d.held("weekly").Begun, moment.Equal) }, time.Minute, 100*time.Millisecond)
 	// It was begun: an hour later nobody calls it missed.
-	require.NoError(t, d.missed(d.now(), d.now().Drills[0], d.held("weekly"), moment, moment.Add(time.Hour), d.journal.Reports))
+	missed, err := d.missed(d.now(), d.now().Drills[0], d.held("weekly"), moment, moment.Add(time.Hour), d.journal.Reports)
+	require.NoError(t, err)
+	require.Nil(t, missed)
 	require.Len(t, d.reports(), 1)
 }
 

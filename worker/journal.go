@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/lifeboat-dr/lifeboat/activities"
 	"github.com/lifeboat-dr/lifeboat/activities/journal"
 	"github.com/lifeboat-dr/lifeboat/plans"
 	"github.com/lifeboat-dr/lifeboat/worker/control"
@@ -89,4 +90,10 @@ func VerifyJournal(ctx context.Context, data string) (journal.Head, error) {
 		return head, &BrokenChainError{broken.Error()}
 	}
 	return head, err
+}
+
+// readRanThere reads whether a VM was failed over to its target, and not back since.
+func readRanThere(ctx context.Context, data string, vm plans.RunVM) (bool, error) {
+	query := url.Values{"from": {vm.SourceHost}, "to": {vm.TargetHost}}
+	return read(ctx, data, "/v1/ran-there/"+url.PathEscape(vm.ID), query, func(j *journal.Journal) (bool, error) { return activities.RanThere(j, vm) })
 }

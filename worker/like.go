@@ -73,7 +73,7 @@ func LookAtLike(ctx context.Context, path, data string, like plans.LikeRequest, 
 		return nil, err
 	}
 	if known {
-		look, err := LookAtProtection(ctx, cfg, named(request, like.VM), ahead)
+		look, err := LookAtProtection(ctx, cfg, data, named(request, like.VM), ahead)
 		return &LikeLook{Look: look, Known: true}, err
 	}
 	a := &likeLook{cfg: cfg, like: l, hosts: newHosts(cfg, slog.New(slog.NewTextHandler(io.Discard, nil)))}
@@ -94,7 +94,7 @@ func LookAtLike(ctx context.Context, path, data string, like plans.LikeRequest, 
 	}
 	a.read(ctx)
 	a.facts.Rate = plans.RateOf(ReadFirstCopies(ctx, data), l.Group.From, l.Group.To, cfg.Speed())
-	look, err := LookAtProtection(ctx, cfg, named(request, config.NameFor(vm)), ahead)
+	look, err := LookAtProtection(ctx, cfg, data, named(request, config.NameFor(vm)), ahead)
 	if err != nil {
 		return nil, err
 	}

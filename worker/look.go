@@ -58,19 +58,48 @@ func LookAtReplacement(ctx context.Context, cfg *Configuration, lost, fresh, see
 
 // LookAtProtection is LookAtPlan for a protection group, or a VM of one. ahead is
 // in how long first copies begin, by the source host's clock, 0 for what the
-// request says.
-func LookAtProtection(ctx context.Context, cfg *Configuration, request plans.ProtectionRequest, ahead time.Duration) (*Look, error) {
+// request says. data is the engine's folder: its journal knows of failovers that no
+// host tells.
+func LookAtProtection(ctx context.Context, cfg *Configuration, data string, request plans.ProtectionRequest, ahead time.Duration) (*Look, error) {
 	request.Speed = cfg.Speed()
 	input, err := plans.ResolveProtection(cfg.Config, request)
 	if err != nil {
 		return nil, err
 	}
-	return lookAt(ctx, cfg, input, nil, func(in plans.RunInput, views []plans.HostView, pairs []plans.Pair) plans.RunInput {
+	unread := recallMoves(ctx, data, input)
+	look, err := lookAt(ctx, cfg, input, nil, func(in plans.RunInput, views []plans.HostView, pairs []plans.Pair) plans.RunInput {
 		if ahead > 0 {
 			in = plans.BeginIn(in, pairs, ahead)
 		}
 		return plans.NeededTrust(in, views)
 	})
+	if err == nil && unread != nil {
+		look.Findings = append(look.Findings, *unread)
+		plans.SortFindings(look.Findings)
+	}
+	return look, err
+}
+
+// recallMoves tells a protection that begins from existing copies which VMs ran at
+// their targets last. Without a journal there was no failover; one that cannot be
+// read is a warning, and the engine looks before it acts.
+func recallMoves(ctx context.Context, data string, in plans.RunInput) *plans.Finding {
+	if in.Operation != plans.Protect || in.Seed.How != plans.SeedExisting {
+		return nil
+	}
+	for i := range in.Steps {
+		for j := range in.Steps[i].VMs {
+			vm := &in.Steps[i].VMs[j]
+			var err error
+			if vm.RanThere, err = readRanThere(ctx, data, *vm); errors.Is(err, os.ErrNotExist) {
+				return nil
+			} else if err != nil {
+				return &plans.Finding{Severity: plans.Warning, Code: "journal-unread", Text: "the engine's journal cannot be read: " + err.Error(),
+					Means: "whether a VM was failed over to its target last, and the copy there may be the newer one, is not known from here", Remedy: "name its folder with --data; the engine looks again before it acts"}
+			}
+		}
+	}
+	return nil
 }
 
 // LookAtDrill is LookAtPlan for a drill of the calendar that begins now.

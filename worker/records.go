@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/lifeboat-dr/lifeboat/activities"
 	"github.com/lifeboat-dr/lifeboat/activities/journal"
 	"github.com/lifeboat-dr/lifeboat/plans"
 	"github.com/lifeboat-dr/lifeboat/worker/control"
@@ -43,6 +44,10 @@ func (a *api) serveRecords(mux *http.ServeMux) {
 	mux.HandleFunc("GET /v1/first-copies", func(w http.ResponseWriter, _ *http.Request) {
 		all, err := firstCopies(a.journal)
 		answer(w, all, err)
+	})
+	mux.HandleFunc("GET /v1/ran-there/{vm}", func(w http.ResponseWriter, r *http.Request) {
+		ran, err := activities.RanThere(a.journal, plans.RunVM{ID: r.PathValue("vm"), SourceHost: r.URL.Query().Get("from"), TargetHost: r.URL.Query().Get("to")})
+		answer(w, ran, err)
 	})
 	mux.HandleFunc("GET /v1/journal/{seq}/hash", func(w http.ResponseWriter, r *http.Request) {
 		seq, err := strconv.ParseUint(r.PathValue("seq"), 10, 64)

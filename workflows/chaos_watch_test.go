@@ -69,8 +69,8 @@ func (s *chaosStory) comeBack(choice plans.Choice) {
 func (s *chaosStory) watch(op chaosOperation) plans.Verdict {
 	w := &chaosWatch{s: s, choice: op.fence, in: s.dice.IntN(4)}
 	in := *s.watched
-	if op.fence == plans.ChoiceDisconnect && s.dice.IntN(2) == 0 {
-		in.Run.OnReturn = plans.FenceDisconnect
+	if s.dice.IntN(2) == 0 {
+		in.Run.OnReturn = plans.FencePolicy(op.fence)
 	}
 	// The watch does little, so that more of it goes wrong.
 	s.farm.odds = 2

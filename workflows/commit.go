@@ -17,12 +17,12 @@ func commitShape() shape {
 		},
 		upWords: "committing", doneWords: "committed at %s", upLimit: startLimit,
 		wayBack: func(p *planRun) string {
-			return p.takesBack(fmt.Sprintf("what is not committed yet: lifeboat cancel %s --lose-writes", p.in.Plan), "the failover is committed", afterCommit(p))
+			return p.takesBack(fmt.Sprintf("what is not committed yet: lifeboat cancel %s --lose-writes", plans.ShellWord(p.in.Plan)), "the failover is committed", afterCommit(p))
 		},
 	}
 }
 
 // afterCommit is the way home once a failover is final.
 func afterCommit(p *planRun) string {
-	return fmt.Sprintf("lifeboat reprotect %s, then lifeboat failover %s --planned --to %s", p.in.Plan, p.in.Plan, p.in.From)
+	return fmt.Sprintf("lifeboat reprotect %s, then lifeboat failover %s --planned --to %s", plans.ShellWord(p.in.Plan), plans.ShellWord(p.in.Plan), plans.ShellWord(p.in.From))
 }

@@ -166,7 +166,7 @@ func (d *drillRun) follow(ctx workflow.Context, in plans.RunInput) (result plans
 		}
 	}
 	if err := d.run.Get(ctx, &result); err != nil {
-		told := d.tell(ctx, "its run was ended from outside and left no report. Look for test copies: lifeboat status "+in.Plan)
+		told := d.tell(ctx, "its run was ended from outside and left no report. Look for test copies: lifeboat status "+plans.ShellWord(in.Plan))
 		return result, errors.Join(err, told)
 	}
 	words := result.Summary

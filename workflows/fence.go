@@ -54,6 +54,8 @@ type decided struct {
 	ID      string            `json:"id"`
 	Policy  plans.FencePolicy `json:"policy,omitempty"`
 	Alerted time.Time         `json:"alerted,omitzero"`
+	// Alone is when they were told last that no other copy was seen running.
+	Alone time.Time `json:"alone,omitzero"`
 }
 
 // fenceRun is a watch on a lost site.
@@ -62,7 +64,8 @@ type fenceRun struct {
 	status  plans.FenceStatus
 	decided map[string]plans.FencePolicy // by VM id; looked up, never ranged over
 	alerted map[string]time.Time
-	looping map[string]bool // by host: each is looked at by itself
+	alone   map[string]time.Time // when people were told last that no other copy runs
+	looping map[string]bool      // by host: each is looked at by itself
 	loops   int
 	news    int    // counts what makes the next look come at once
 	ending  string // why the watch ends, "" while it goes on
@@ -74,7 +77,7 @@ type fenceRun struct {
 // watchReturn is the workflow FenceReturn: it waits for hosts of a lost site and
 // keeps the old copies there from running beside the good ones.
 func watchReturn(ctx workflow.Context, in fenceInput) (plans.FenceStatus, error) {
-	f := &fenceRun{in: in, decided: map[string]plans.FencePolicy{}, alerted: map[string]time.Time{}, looping: map[string]bool{}}
+	f := &fenceRun{in: in, decided: map[string]plans.FencePolicy{}, alerted: map[string]time.Time{}, alone: map[string]time.Time{}, looping: map[string]bool{}}
 	f.start(ctx)
 	if err := f.listen(ctx); err != nil {
 		return f.status, err
@@ -180,7 +183,7 @@ func (f *fenceRun) start(ctx workflow.Context) {
 	if c := f.in.Carried; c != nil {
 		f.status = c.Status
 		for _, d := range c.Decided {
-			f.decided[d.ID], f.alerted[d.ID] = d.Policy, d.Alerted
+			f.decided[d.ID], f.alerted[d.ID], f.alone[d.ID] = d.Policy, d.Alerted, d.Alone
 		}
 		return
 	}
@@ -265,7 +268,7 @@ func (f *fenceRun) vmsAt(h plans.FencedHost) []activities.WatchVM {
 		case plans.FenceTurnOff:
 			intent.TurnOff = true
 		case plans.FenceDisconnect:
-			intent.Fence = plans.FenceDisconnect
+			intent.Fence, intent.ByPerson = plans.FenceDisconnect, true
 		case plans.FenceAsk, plans.FenceShutDown:
 		}
 		out = append(out, activities.WatchVM{Intent: intent,
@@ -295,7 +298,7 @@ func (f *fenceRun) heard(now time.Time, w activities.WatchedVM, current bool) {
 	if !current {
 		return
 	}
-	vm.Doing = w.Decision.Why
+	vm.Doing, vm.Alone = w.Decision.Why, w.Decision.Alone
 	switch {
 	case !w.Gone:
 		vm.GoneSince = time.Time{}
@@ -324,7 +327,10 @@ func (f *fenceRun) heard(now time.Time, w activities.WatchedVM, current bool) {
 // pause is how long a host needs no look.
 func (f *fenceRun) pause(ctx workflow.Context, name string) time.Duration {
 	h, speed := f.host(name), f.in.Run.Speed
-	acting := func(vm plans.FencedVM) bool { return vm.SourceHost == name && vm.State == plans.FenceActing }
+	// A policy that waits for the good copy acts as soon as that runs.
+	acting := func(vm plans.FencedVM) bool {
+		return vm.SourceHost == name && (vm.State == plans.FenceActing || vm.Alone)
+	}
 	switch {
 	case !h.Seen:
 		return rhythm(workflow.Now(ctx).Sub(h.Since), scaled(watchUnseen, speed), scaled(watchUnseenMost, speed))
@@ -375,7 +381,7 @@ func (f *fenceRun) continueAsNew(ctx workflow.Context) error {
 	next := fenceInput{Run: f.in.Run, Carried: &fenceCarried{Status: f.status}}
 	for i := range f.status.VMs {
 		id := f.status.VMs[i].ID
-		next.Carried.Decided = append(next.Carried.Decided, decided{ID: id, Policy: f.decided[id], Alerted: f.alerted[id]})
+		next.Carried.Decided = append(next.Carried.Decided, decided{ID: id, Policy: f.decided[id], Alerted: f.alerted[id], Alone: f.alone[id]})
 	}
 	return workflow.NewContinueAsNewError(ctx, FenceReturn, next)
 }

@@ -23,6 +23,9 @@ func (f *fenceRun) askAbout(now time.Time, vm plans.FencedVM, d plans.Decision) 
 	}
 	q := plans.Question{VM: vm.Label, VMID: vm.ID, Text: whyAndRemedy(d), Since: now, Choices: append(slices.Clone(d.Offer), plans.ChoiceSkip),
 		SafeToWait: fmt.Sprintf("NOT safe to wait: users may reach the wrong copy. Good copy: %s.", vm.TargetHost)}
+	if vm.Alone {
+		q.SafeToWait = fmt.Sprintf("NOT safe to wait: no other copy is seen running, and what users write now is on the old one. Good copy: %s, which took over.", vm.TargetHost)
+	}
 	if at >= 0 {
 		q.Since = f.status.Waiting[at].Since
 		f.status.Waiting[at] = q
@@ -31,16 +34,24 @@ func (f *fenceRun) askAbout(now time.Time, vm plans.FencedVM, d plans.Decision) 
 	f.status.Waiting = append(f.status.Waiting, q)
 }
 
-// alert tells people of every copy that runs, at once and again every hour.
-// Nothing waits for it: a full disk must not keep the watch from looking.
+// alert tells people of every copy that runs, at once and again every hour; also
+// at once that it has become the only one. Nothing waits for it: a full disk must not keep the watch from looking.
 func (f *fenceRun) alert(ctx workflow.Context) {
 	now := workflow.Now(ctx).UTC()
 	for _, q := range f.status.Waiting {
-		if now.Sub(f.alerted[q.VMID]) < scaled(alertEvery, f.in.Run.Speed) {
+		last := f.alerted[q.VMID]
+		alone := f.status.VMs[f.index(q.VMID)].Alone
+		if alone {
+			last = f.alone[q.VMID]
+		}
+		if now.Sub(last) < scaled(alertEvery, f.in.Run.Speed) {
 			continue
 		}
 		f.alerted[q.VMID] = now
-		text := fmt.Sprintf("%s UTC, plan %s, %s: %s. %s Decide: lifeboat fence %s", now.Format("2 Jan 15:04:05"), f.in.Run.Plan, q.VM, q.Text, q.SafeToWait, f.in.Run.Plan)
+		if alone {
+			f.alone[q.VMID] = now
+		}
+		text := fmt.Sprintf("%s UTC, plan %s, %s: %s. %s Decide: lifeboat fence %s", now.Format("2 Jan 15:04:05"), f.in.Run.Plan, q.VM, q.Text, q.SafeToWait, plans.ShellWord(f.in.Run.Plan))
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			if err := f.notify(ctx, text); err != nil {
 				workflow.GetLogger(ctx).Error("nobody could be told", "vm", q.VM, "error", err)
@@ -110,7 +121,8 @@ func (f *fenceRun) giveBack(back takenBack) {
 		if i < 0 || !watched(f.status.VMs[i]) {
 			continue
 		}
-		f.status.VMs[i].State, f.status.VMs[i].Doing = plans.FenceOver, "its failover was taken back by "+back.By
+		vm := &f.status.VMs[i]
+		vm.State, vm.Doing, vm.Alone = plans.FenceOver, "its failover was taken back by "+back.By, false
 		f.status.Waiting = slices.DeleteFunc(f.status.Waiting, func(q plans.Question) bool { return q.VMID == id })
 	}
 	f.news++
@@ -185,7 +197,7 @@ func (f *fenceRun) follow(ctx workflow.Context, a plans.Answer) {
 		f.decided[a.VM], vm.State = plans.FenceDisconnect, plans.FenceActing
 		vm.Doing = "it is being taken off the network, as " + a.By + " decided"
 	default:
-		vm.State, vm.Doing = plans.FenceLeft, fmt.Sprintf("left as it is by %s: %s", a.By, a.Reason)
+		vm.State, vm.Doing, vm.Alone = plans.FenceLeft, fmt.Sprintf("left as it is by %s: %s", a.By, a.Reason), false
 	}
 	f.summarize()
 	f.show(ctx)

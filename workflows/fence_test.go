@@ -571,3 +571,86 @@ func TestFenceAsksNothingTwiceThatWasAnsweredDuringALook(t *testing.T) {
 		t.Errorf("%d answers", len(f.status.Answers))
 	}
 }
+
+// The good copy is down when the old one comes back: by policy alone the only copy
+// that runs is not stopped. People are told at once, and the policy acts as soon as
+// the good copy runs.
+func TestAPolicyDoesNotStopTheOnlyCopyThatRuns(t *testing.T) {
+	f := newFenceTrial(t, plans.FenceTurnOff)
+	target := func(power string) {
+		for _, vm := range northVMs {
+			f.world.pair(vm, func(p *plans.Pair) { p.Target.Power = power })
+		}
+	}
+	var back, up, fenced time.Duration
+	f.desk = func(now time.Duration, s plans.FenceStatus) *plans.Answer {
+		switch {
+		case now < time.Minute:
+		case back == 0:
+			back = now
+			target("Off")
+			f.power(func(c *plans.Copy) {
+				c.Power, c.Adapters = "Running", []plans.Adapter{{Name: "a", Switch: "lan", Connected: true}}
+			})
+		case now < back+time.Minute:
+		case up == 0 && now < back+90*time.Minute:
+			if len(s.Waiting) != 4 || s.Verdict != plans.VerdictHeld || !s.VMs[0].Alone || len(f.world.did("turn-off")) > 0 {
+				t.Fatalf("%s, waiting %+v, turned off %v", s.Verdict, s.Waiting, f.world.did("turn-off"))
+			}
+			if q := s.Waiting[0]; !strings.Contains(q.Text, "on_return: turn-off has not touched it") || !strings.Contains(q.SafeToWait, "no other copy is seen running") || !strings.Contains(q.SafeToWait, "Good copy: DR1") {
+				t.Fatalf("asked: %+v", q)
+			}
+		case up == 0:
+			up = now
+			target("Running")
+		case fenced == 0 && states(s)[plans.FenceClosed] == 4:
+			fenced = now
+			f.reprotected()
+		}
+		return nil
+	}
+	f.run()
+	if late := fenced - up; fenced == 0 || late > 2*pollEvery+10*time.Second || len(f.world.did("turn-off")) != 4 || len(f.status.Answers) > 0 {
+		t.Errorf("fenced %s after the good copies ran: %v", late, f.world.effects)
+	}
+	told := 0
+	for _, note := range f.world.notes {
+		if strings.Contains(note, "no other copy is seen running") && strings.Contains(note, ", dc:") {
+			told++
+		}
+	}
+	if told != 2 {
+		t.Errorf("people were told %d times of dc in ninety minutes: %v", told, f.world.notes)
+	}
+}
+
+// People who know that both copies run are told at once when the good one goes
+// down, and not at every look.
+func TestPeopleAreToldAtOnceThatTheOldCopyIsTheOnlyOne(t *testing.T) {
+	f := newFenceTrial(t, plans.FenceAsk)
+	var back, down time.Duration
+	f.desk = func(now time.Duration, s plans.FenceStatus) *plans.Answer {
+		switch {
+		case now < time.Minute:
+		case back == 0:
+			back = now
+			f.power(func(c *plans.Copy) { c.Power = "Running" })
+		case down == 0 && now > back+10*time.Minute:
+			down = now
+			f.world.pair("dc", func(p *plans.Pair) { p.Target.Power = "Off" })
+		case down > 0 && now > down+10*time.Minute:
+			f.reprotected()
+		}
+		return nil
+	}
+	f.run()
+	var told []bool
+	for _, note := range f.world.notes {
+		if strings.Contains(note, ", dc:") {
+			told = append(told, strings.Contains(note, "no other copy is seen running"))
+		}
+	}
+	if !slices.Equal(told, []bool{false, true}) {
+		t.Errorf("told %v: %v", told, f.world.notes)
+	}
+}

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 
 	"go.temporal.io/sdk/temporal"
@@ -79,12 +80,29 @@ const (
 	calendarPrefix = "calendar/"
 )
 
+// idText is a person's name as part of an id. Temporal's client sends ids in a
+// header, which takes printable ASCII only: a name with other letters is escaped.
+func idText(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return url.PathEscape(name)
+	}
+	return name
+}
+
+// nameOf is the name that idText was given.
+func nameOf(text string) string {
+	if name, err := url.PathUnescape(text); err == nil && idText(name) == text {
+		return name
+	}
+	return text
+}
+
 // PlanRunID is the id of a plan's run: one at a time.
-func PlanRunID(plan string) string { return planPrefix + plan }
+func PlanRunID(plan string) string { return planPrefix + idText(plan) }
 
 // DrillRunID is the id of a plan's test failover, which may go on beside other
 // runs and gives way to real ones.
-func DrillRunID(plan string) string { return drillPrefix + plan }
+func DrillRunID(plan string) string { return drillPrefix + idText(plan) }
 
 // RunID is the id of a plan's run of an operation.
 func RunID(plan string, op plans.Operation) string {
@@ -96,24 +114,29 @@ func RunID(plan string, op plans.Operation) string {
 
 // RunIDOf is the id of a run that a person named: a plan, or an id as it is.
 func RunIDOf(run string) string {
-	if strings.HasPrefix(run, planPrefix) || strings.HasPrefix(run, drillPrefix) || strings.HasPrefix(run, canaryPrefix) {
-		return run
+	for _, prefix := range []string{planPrefix, drillPrefix, canaryPrefix} {
+		if name, ok := strings.CutPrefix(run, prefix); ok {
+			return prefix + idText(name)
+		}
 	}
 	return PlanRunID(run)
 }
 
 // FenceID is the id of the watch on a plan's lost site.
-func FenceID(plan string) string { return fencePrefix + plan }
+func FenceID(plan string) string { return fencePrefix + idText(plan) }
 
 // CommitID is the id of a commit that waits.
-func CommitID(plan string) string { return commitPrefix + plan }
+func CommitID(plan string) string { return commitPrefix + idText(plan) }
 
 // CalendarID is the id of a drill's Temporal Schedule. The Drills that it starts
 // bear it too, with the moment behind it.
-func CalendarID(drill string) string { return calendarPrefix + drill }
+func CalendarID(drill string) string { return calendarPrefix + idText(drill) }
 
 // CalendarOf is the drill of a Temporal Schedule's id.
-func CalendarOf(id string) (drill string, ok bool) { return strings.CutPrefix(id, calendarPrefix) }
+func CalendarOf(id string) (drill string, ok bool) {
+	text, ok := strings.CutPrefix(id, calendarPrefix)
+	return nameOf(text), ok
+}
 
 // CanaryID is the id of a canary's Temporal Schedule. The workflows that it starts
 // bear it too, with the moment behind it.
@@ -137,13 +160,13 @@ const (
 )
 
 // RepairID is the id of a sending host's repair ladder.
-func RepairID(host string) string { return repairPrefix + host }
+func RepairID(host string) string { return repairPrefix + idText(host) }
 
 // PlanOf is the plan of a workflow's id.
 func PlanOf(id string) string {
 	for _, prefix := range []string{planPrefix, drillPrefix, fencePrefix, commitPrefix} {
-		if plan, ok := strings.CutPrefix(id, prefix); ok {
-			return plan
+		if text, ok := strings.CutPrefix(id, prefix); ok {
+			return nameOf(text)
 		}
 	}
 	return id

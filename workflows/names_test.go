@@ -1,7 +1,9 @@
 package workflows
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
@@ -26,6 +28,34 @@ func TestIDs(t *testing.T) {
 	}
 	if VMPartID("g", plans.TestFailover) != "drill/g" || VMPartID("g", plans.Commit) != VMOperationID("g") {
 		t.Error("a drill and a real operation must not share the VM's id")
+	}
+}
+
+// Temporal's client takes printable ASCII only: a plan called "München" was valid,
+// ready, and could not be started.
+func TestANameWithAnyLettersMakesAnID(t *testing.T) {
+	for _, name := range []string{"north", "Müller's \"HQ\" plan", "Zürich 100%", "東京", "50% off"} {
+		ids := []string{PlanRunID(name), DrillRunID(name), FenceID(name), CommitID(name)}
+		for _, id := range ids {
+			if PlanOf(id) != name {
+				t.Errorf("%s is of plan %q, want %q", id, PlanOf(id), name)
+			}
+		}
+		if RunIDOf(name) != PlanRunID(name) || RunIDOf("drill/"+name) != DrillRunID(name) || RunIDOf(DrillRunID(name)) != DrillRunID(name) {
+			t.Errorf("%q is not found by its name", name)
+		}
+		if drill, ok := CalendarOf(CalendarID(name)); !ok || drill != name {
+			t.Errorf("%s is of drill %q", CalendarID(name), drill)
+		}
+		schedule := plans.ScheduleID{Host: name, Frequency: plans.Frequency(30 * time.Second)}
+		if got, err := ScheduleOf(ScheduleWorkflowID(schedule)); err != nil || got != schedule {
+			t.Errorf("%s is of schedule %v: %v", ScheduleWorkflowID(schedule), got, err)
+		}
+		for _, id := range append(ids, CalendarID(name), RepairID(name), ScheduleWorkflowID(schedule)) {
+			if strings.ContainsFunc(id, func(r rune) bool { return r < ' ' || r > '~' }) {
+				t.Errorf("%q cannot be sent", id)
+			}
+		}
 	}
 }
 

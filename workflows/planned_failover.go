@@ -20,8 +20,8 @@ func plannedFailover() shape {
 		},
 		downWords: "shutting down", upWords: "starting", doneWords: "running and replicating at %s", upLimit: startLimit,
 		wayBack: func(p *planRun) string {
-			return p.takesBack(fmt.Sprintf("lifeboat cancel %s", p.in.Plan), "changes flow back already",
-				fmt.Sprintf("lifeboat failover %s --planned --to %s", p.in.Plan, p.in.From))
+			return p.takesBack(fmt.Sprintf("lifeboat cancel %s", plans.ShellWord(p.in.Plan)), "changes flow back already",
+				fmt.Sprintf("lifeboat failover %s --planned --to %s", plans.ShellWord(p.in.Plan), plans.ShellWord(p.in.From)))
 		},
 	}
 }

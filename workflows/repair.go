@@ -190,7 +190,7 @@ func (r *repairRun) look(ctx workflow.Context) error {
 		switch news := vm.Look(step, now, r.status.Speed); {
 		case news == "":
 		case step.Rung == plans.RungAsk:
-			asks = append(asks, vm.Label+": "+news)
+			asks = append(asks, fmt.Sprintf("%s: %s. Answer: lifeboat repair approve %s", vm.Label, strings.TrimSuffix(news, "."), typed(vm.Label)))
 		default:
 			r.tell(ctx, vm.Label+": "+news)
 		}
@@ -202,11 +202,19 @@ func (r *repairRun) look(ctx workflow.Context) error {
 	for i, ask := range asks {
 		// However many are asked about at once, people get one message.
 		if more := len(asks) - 1; i == 0 && more > 0 {
-			ask += fmt.Sprintf(" And %d more wait for an answer: lifeboat repair list", more)
+			ask += fmt.Sprintf(". And %d more wait for an answer: lifeboat repair list", more)
 		}
 		r.note(ctx, ask, i == 0)
 	}
 	return nil
+}
+
+// typed is a name as it is typed to a command.
+func typed(name string) string {
+	if strings.ContainsAny(name, " ()[]&;'") {
+		return `"` + name + `"`
+	}
+	return name
 }
 
 // act takes a VM's next rung in a workflow that goes by the VM's id: while

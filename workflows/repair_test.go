@@ -424,7 +424,7 @@ func TestTheLadderWakesNobody(t *testing.T) {
 		l.say(plans.ChoiceApprove, "db", "")
 	})
 	l.run()
-	if len(l.told) != 1 || !l.told[0].Calm || !strings.Contains(l.told[0].Text, "And 1 more wait for an answer") {
+	if len(l.told) != 1 || !l.told[0].Calm || !strings.Contains(l.told[0].Text, "Answer: lifeboat repair approve ") || !strings.Contains(l.told[0].Text, "And 1 more wait for an answer") {
 		t.Errorf("people were told %+v", l.told)
 	}
 	if text := strings.Join(l.notes, "\n"); !strings.Contains(text, "app: replicates again") || !strings.Contains(text, "db: replication of it has stopped") {

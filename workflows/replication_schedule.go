@@ -28,11 +28,11 @@ const (
 const schedulePrefix = "schedule/"
 
 // ScheduleWorkflowID is the id of a schedule's workflow.
-func ScheduleWorkflowID(id plans.ScheduleID) string { return schedulePrefix + id.String() }
+func ScheduleWorkflowID(id plans.ScheduleID) string { return schedulePrefix + idText(id.String()) }
 
 // ScheduleOf is the schedule of a workflow's id.
 func ScheduleOf(workflowID string) (plans.ScheduleID, error) {
-	return plans.ParseScheduleID(strings.TrimPrefix(workflowID, schedulePrefix))
+	return plans.ParseScheduleID(nameOf(strings.TrimPrefix(workflowID, schedulePrefix)))
 }
 
 // RegisterWatch registers what works in the namespace of the schedules.

@@ -25,7 +25,7 @@ func reprotectShape() shape {
 			if p.elsewhere() {
 				return fmt.Sprintf("none by one command: the copies at %s are left out, and %s goes on to the third site", p.in.From, p.in.To)
 			}
-			return fmt.Sprintf("the way home, once protected: lifeboat failover %s --planned --to %s", p.in.Plan, p.in.From)
+			return fmt.Sprintf("the way home, once protected: lifeboat failover %s --planned --to %s", plans.ShellWord(p.in.Plan), plans.ShellWord(p.in.From))
 		},
 	}
 }

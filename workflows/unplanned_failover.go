@@ -21,7 +21,7 @@ func unplannedFailover() shape {
 		downWords: "fencing", upWords: "starting", upLimit: startLimit,
 		doneWords: "running at %s, NOT PROTECTED until lifeboat reprotect; the old copies are watched (lifeboat fence)",
 		wayBack: func(p *planRun) string {
-			return p.takesBack(fmt.Sprintf("lifeboat cancel %s --lose-writes", p.in.Plan), "the failover is committed", afterCommit(p))
+			return p.takesBack(fmt.Sprintf("lifeboat cancel %s --lose-writes", plans.ShellWord(p.in.Plan)), "the failover is committed", afterCommit(p))
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -475,7 +476,7 @@ func (v *vmRun) wait(ctx workflow.Context, phase plans.Phase, d plans.Decision, 
 	}
 	if p.over(now, v.in.Run.Speed) {
 		d = tooLong(d)
-		d.Remedy = "look at the VM on its host, then retry"
+		d.Remedy = cmp.Or(d.Remedy, "look at the VM on its host, then retry")
 		*p = newPatience(ctx)
 		return v.hold(ctx, phase, d)
 	}

@@ -81,7 +81,7 @@ func (v *vmRun) ask(ctx workflow.Context, phase plans.Phase, d plans.Decision, s
 	s := &v.report.Status
 	q := plans.Question{VM: s.Label, VMID: s.ID, Text: whyAndRemedy(d), Since: since, Choices: v.choices(phase, d), SafeToWait: v.safeToWait(d)}
 	if v.pastBringBack() {
-		q.Text += fmt.Sprintf(". To give up what was written at %s: stop the run, then lifeboat cancel %s --lose-writes", v.in.VM.TargetHost, v.in.Run.Plan)
+		q.Text += fmt.Sprintf(". To give up what was written at %s: stop the run, then lifeboat cancel %s --lose-writes", v.in.VM.TargetHost, plans.ShellWord(v.in.Run.Plan))
 	}
 	s.Verdict, s.Doing, s.Remedy = plans.VerdictHeld, d.Why, d.Remedy
 	if old := v.report.Question; old != nil && old.Text == q.Text && old.Since.Equal(since) {

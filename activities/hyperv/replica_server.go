@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -141,20 +142,40 @@ func (f ReplicaFacts) entry(primary string) bool {
 	return false
 }
 
-// admits says whether primary may replicate here; trustGroup "" is any. A
-// wildcard stands for the first label alone, or for every server.
+// admits says whether primary may replicate here; trustGroup "" is any.
 func (f ReplicaFacts) admits(primary, trustGroup string) bool {
 	if f.AnyServer {
 		return true
 	}
+	if trustGroup != "" {
+		f.Entries = slices.DeleteFunc(slices.Clone(f.Entries), func(e EntryFacts) bool { return !strings.EqualFold(e.TrustGroup, trustGroup) })
+	}
+	_, fits := f.EntryFor(primary)
+	return fits
+}
+
+// EntryFor is the authorization entry under which primary may replicate here, its
+// own name before a wildcard. A wildcard stands for the first label alone, or for
+// every server; where one would have to stand for several labels it is returned,
+// and fits is false.
+func (f ReplicaFacts) EntryFor(primary string) (entry string, fits bool) {
 	_, domain, _ := strings.Cut(primary, ".")
-	for _, e := range f.Entries {
-		if trustGroup != "" && !strings.EqualFold(e.TrustGroup, trustGroup) {
-			continue
-		}
-		if e.Primary == "*" || strings.EqualFold(e.Primary, primary) || domain != "" && strings.EqualFold(e.Primary, "*."+domain) {
-			return true
+	fit := []string{primary, "*"}
+	if domain != "" {
+		fit = []string{primary, "*." + domain, "*"}
+	}
+	for _, want := range fit {
+		for _, e := range f.Entries {
+			if strings.EqualFold(e.Primary, want) {
+				return e.Primary, true
+			}
 		}
 	}
-	return false
+	for _, e := range f.Entries {
+		rest, wild := strings.CutPrefix(strings.ToLower(e.Primary), "*.")
+		if wild && strings.HasSuffix(strings.ToLower(domain), "."+rest) {
+			return e.Primary, false
+		}
+	}
+	return "", false
 }

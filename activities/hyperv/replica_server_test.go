@@ -169,3 +169,31 @@ func TestAHostIsNotChangedByHalf(t *testing.T) {
 		require.Empty(t, s.changes, name)
 	}
 }
+
+// A wildcard stands for one label: that it stands for several is not documented, so
+// such an entry is named and not relied on.
+func TestAWildcardDoesNotStandForSeveralLabels(t *testing.T) {
+	for _, c := range []struct {
+		entries     []string
+		name, entry string
+		fits        bool
+	}{
+		{[]string{"*.example"}, "hv1.branch.example", "*.example", false},
+		{[]string{"*.Branch.example"}, "HV1.branch.example", "*.Branch.example", true},
+		{[]string{"*.example", "*.branch.example"}, "hv1.branch.example", "*.branch.example", true},
+		{[]string{"*", "*.example", "hv1.example"}, "hv1.example", "hv1.example", true},
+		{[]string{"*"}, "hv1.branch.example", "*", true},
+		{[]string{"*ple"}, "hv1.example", "", false},
+		{[]string{"*.ample"}, "hv1.example", "", false},
+		{[]string{"*.example"}, "hv1", "", false},
+	} {
+		var f ReplicaFacts
+		for _, e := range c.entries {
+			f.Entries = append(f.Entries, EntryFacts{Primary: e})
+		}
+		entry, fits := f.EntryFor(c.name)
+		require.Equal(t, c.entry, entry, c.name)
+		require.Equal(t, c.fits, fits, "%v and %s", c.entries, c.name)
+		require.Equal(t, c.fits, f.admits(c.name, ""), "%v and %s", c.entries, c.name)
+	}
+}

@@ -80,7 +80,11 @@ func (j *Journal) Tick(s plans.HostSchedule, tick plans.HostTick) (result plans.
 		if err := h.keep(record); err != nil {
 			return err
 		}
-		return h.add(s.String(), tick.At, samples)
+		if err := h.add(s.String(), tick.At, samples); err != nil {
+			return err
+		}
+		j.turn, err = h.thinNext(j.turn, tick.At)
+		return err
 	})
 	if err != nil {
 		return plans.TickResult{}, fmt.Errorf("write to the journal: %w", err)

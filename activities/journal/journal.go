@@ -41,6 +41,9 @@ type Journal struct {
 	db   *bolt.DB
 	now  func() time.Time
 	kept atomic.Uint64 // reports since it was opened
+	// turn is the schedule whose history was looked after last; the file has one
+	// writer at a time.
+	turn string
 }
 
 // Open opens the journal for writing and creates it where there is none.

@@ -105,6 +105,15 @@ func calendarsOf(c *cli.Context, names []string, missing error, ask func(*contro
 	return out, nil
 }
 
+// orByHand adds to what is asked of a calendar whether one that a person began is under
+// way.
+func orByHand(ctx context.Context, is control.Calendar, err error, name string, ask func(context.Context, string) (bool, error)) (control.Calendar, error) {
+	if err == nil && !is.Running {
+		is.Running, err = ask(ctx, name)
+	}
+	return is, err
+}
+
 // notTaken says of what that the engine has not taken it over from the files.
 func notTaken(err error) string {
 	return fmt.Sprintf("%v yet: it takes changed files over within a minute; lifeboat plan validate says what is wrong with them", err)

@@ -84,7 +84,7 @@ func listCanaries(t terminal, c *cli.Context) error {
 	}
 	schedules, unseen := calendarsOf(c, names, control.ErrNoCanary, func(client *control.Client, name string) (control.Calendar, error) {
 		s, err := client.CanarySchedule(c.Context, name)
-		return s.Calendar, err
+		return orByHand(c.Context, s.Calendar, err, name, client.CanaryByHand)
 	})
 	rows, code := []canaryRow{}, exitOK
 	for i, s := range plans.CanaryStates(cfg.Config, past) {

@@ -2,7 +2,7 @@ package main
 
 import (
 	"errors"
-	"time"
+	"fmt"
 
 	"github.com/urfave/cli/v2"
 
@@ -44,13 +44,23 @@ func commitLater(t terminal, c *cli.Context, look *worker.Look) error {
 	plan := look.Input.Plan
 	err = client.CommitLater(c.Context, look.Input)
 	if errors.Is(err, control.ErrCommitWaits) {
-		return fail(exitBusy, "BUSY  %v. End it: lifeboat commit %s --stand-down", err, plan)
+		return fail(exitBusy, "BUSY  %v. End it: lifeboat commit %s --stand-down", err, shellWord(plan))
 	}
 	if err != nil {
 		return fail(exitNoAccess, "the engine did not take the commit: %v", err)
 	}
-	t.wrapped("", 0, "The commit begins at "+time.Now().Add(look.Input.Hold.D()).Format("2006-01-02 15:04:05 MST")+" if every gate passes then. A new failover or a cancel ends the wait; so does lifeboat commit "+plan+" --stand-down.")
+	wait, err := client.CommitWait(c.Context, plan)
+	if err != nil {
+		return fail(exitNoAccess, "the engine took the commit, and does not say when it begins: %v. Look: lifeboat run show %s", err, shellWord(plan))
+	}
+	t.wrapped("", 0, "The commit "+commitWaitWords(wait))
 	return nil
+}
+
+// commitWaitWords says when a commit begins, and what ends the wait.
+func commitWaitWords(s plans.CommitStatus) string {
+	return fmt.Sprintf("begins at %s if every gate passes then (%s). A new failover or a cancel ends the wait; so does lifeboat commit %s --stand-down.",
+		s.At.Local().Format("2006-01-02 15:04:05 MST"), plain(s.StartedBy), shellWord(s.Plan))
 }
 
 func stopCommit(t terminal, c *cli.Context, plan string) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,6 +79,10 @@ func showSituation(t terminal, s *plans.Situation) {
 	}
 	t.say("")
 	showChoices(t, s)
+	if besides := besidesTheSite(s.Findings); len(besides) > 0 {
+		t.say("")
+		showFindings(t, besides)
+	}
 	showLeftOut(t, "  left out  ", 12, s.LeftOut)
 	t.say("")
 	t.wrapped("  Time      ", 12, fmt.Sprintf("about %s until all are up", span(s.Prediction.Duration.D())))
@@ -86,18 +91,43 @@ func showSituation(t terminal, s *plans.Situation) {
 	t.say("Nothing was started. Lifeboat never fails over by itself.")
 }
 
+// besidesTheSite are the findings that the witnesses, the good copies and the table
+// have not said already.
+func besidesTheSite(all []plans.Finding) []plans.Finding {
+	return slices.DeleteFunc(slices.Clone(all), func(f plans.Finding) bool {
+		switch f.Code {
+		case "host-unreachable", "source-unseen", "source-runs", "two-copies-run", "rpo-missed", "failed-over-before":
+			return true
+		}
+		return f.Severity == plans.Info
+	})
+}
+
 // showChoices is what each choice of a point would lose, VM by VM.
 func showChoices(t terminal, s *plans.Situation) {
-	t.say("  You would lose what was written after:")
-	t.say("  %-16s %-20s %-19s %s", "VM", "--point latest", "latest-app", "common")
+	head := "You would lose what was written after:"
+	if !slices.ContainsFunc(s.VMs, func(vm plans.VMSituation) bool { return vm.Good != s.To }) {
+		head = "Another point, by failover --unplanned --lose-writes, would be of:"
+	}
+	t.say("  %s", head)
+	third := "common"
+	if s.Asked != "" {
+		third = plain(s.Asked)
+	}
+	t.say("  %-16s %-20s %-19s %s", "VM", "--point latest", "latest-app", third)
 	for _, vm := range s.VMs {
 		mark := ""
 		if vm.RPO > 0 && vm.LatestBehind > vm.RPO {
 			mark = " !"
 		}
-		t.say("  %-16s %-20s %-19s %s", cut(plain(vm.Label), 16), pointWords(vm.Latest, vm.LatestBehind)+mark, pointWords(vm.App, vm.AppBehind), pointWords(vm.Common, vm.CommonBehind))
+		third := pointWords(vm.Common, vm.CommonBehind)
+		if s.Asked != "" {
+			third = pointWords(vm.Asked, vm.AskedBehind)
+		}
+		t.say("  %-16s %-20s %-19s %s", cut(plain(vm.Label), 16), pointWords(vm.Latest, vm.LatestBehind)+mark, pointWords(vm.App, vm.AppBehind), third)
 	}
 	switch {
+	case s.Asked != "":
 	case len(s.CommonMissing) > 0:
 		t.wrapped("  ", 2, "One common moment for all is not possible: no point that old at "+names(s.CommonMissing)+".")
 	case !s.Common.IsZero():

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +34,7 @@ func drillCommand(t terminal) *cli.Command {
 			Action: func(c *cli.Context) error { return nextDrills(t, c, time.Now()) },
 		},
 		{
-			Name: "run", Usage: "begin a drill now, whatever the calendar says", ArgsUsage: "DRILL",
+			Name: "run", Usage: "begin a drill now, whatever the calendar says", ArgsUsage: "DRILL|PLAN",
 			Flags:  []cli.Flag{configFlag, dataFlag, yesFlag, autoFlag, dryRunFlag, detachFlag, byFlag, reasonFlag, outputFlag, nativeFlag},
 			Action: func(c *cli.Context) error { return runDrillNow(t, c) },
 		},
@@ -94,7 +95,7 @@ func listDrills(t terminal, c *cli.Context) error {
 	}
 	states, unseen := calendarsOf(c, names, control.ErrNoDrill, func(client *control.Client, name string) (control.Calendar, error) {
 		s, err := client.DrillSchedule(c.Context, name)
-		return s.Calendar, err
+		return orByHand(c.Context, s.Calendar, err, name, client.DrillByHand)
 	})
 	rows := make([]drillRow, len(all))
 	code := exitOK
@@ -288,6 +289,31 @@ func steerDrill(t terminal, c *cli.Context, pause bool) error {
 	})
 }
 
+// drillToRun is the drill that is named, by its own name or by that of a plan which
+// has no other.
+func drillToRun(c *cli.Context, name string) (*worker.Configuration, plans.ScheduledDrill, error) {
+	cfg, found, err := drillsOf(c, name)
+	if err == nil {
+		return cfg, found[0], nil
+	}
+	if cfg == nil || !slices.ContainsFunc(cfg.Plans, func(p plans.RecoveryPlan) bool { return p.Name == name }) {
+		return cfg, plans.ScheduledDrill{}, err
+	}
+	var names []string
+	for _, d := range cfg.Drills {
+		if d.Plan == name {
+			found, names = append(found, d), append(names, d.Name)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return cfg, plans.ScheduledDrill{}, usage("the plan %q has no drill in drills:. To test it now: lifeboat failover %s --test", name, shellWord(name))
+	case 1:
+		return cfg, found[0], nil
+	}
+	return cfg, plans.ScheduledDrill{}, usage("the plan %q has %d drills: name one of %s", name, len(names), strings.Join(names, ", "))
+}
+
 // runDrillNow looks, says what will happen, asks, begins and watches.
 func runDrillNow(t terminal, c *cli.Context) error {
 	asJSON, err := wantsJSON(c)
@@ -298,16 +324,17 @@ func runDrillNow(t terminal, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg, found, err := drillsOf(c, name)
+	cfg, drill, err := drillToRun(c, name)
 	if err != nil {
 		return err
 	}
+	name = drill.Name
 	if c.Bool("auto") && cfg.Lab == nil {
 		return usage("--auto answers by a lab operator: it is refused outside a lab configuration")
 	}
 	now := time.Now().UTC().Truncate(time.Second)
 	start := plans.DrillStart{Due: now, Now: now, ByHand: true, By: who(c), Reason: c.String("reason"), Auto: c.Bool("auto")}
-	look, err := worker.LookAtDrill(c.Context, cfg, found[0], start)
+	look, err := worker.LookAtDrill(c.Context, cfg, drill, start)
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
@@ -317,12 +344,12 @@ func runDrillNow(t terminal, c *cli.Context) error {
 	}
 	showPlanHead(words, look)
 	showCriteria(words, look.Input.Drill)
-	if calendar, err := plans.CalendarOf(found[0]); err == nil && calendar.Black(now) != "" {
+	if calendar, err := plans.CalendarOf(drill); err == nil && calendar.Black(now) != "" {
 		words.wrapped("! ", 2, "the calendar has no drill today: "+plain(calendar.Black(now)))
 	}
 	showFindings(words, look.Findings)
 	if hurts := plans.DrillHurts(look.Findings); len(hurts) > 0 {
-		return fail(exitRefused, "REFUSED  %s was not begun. Nothing was changed.", name)
+		return refused(c, look.Input, name+" was not begun")
 	}
 	if c.Bool("dry-run") {
 		if asJSON {
@@ -366,6 +393,7 @@ func followDrill(t, words terminal, c *cli.Context, name string, start plans.Dri
 	words.say("")
 	words.say("Started  %s", in.RunID)
 	if c.Bool("detach") {
+		words.say("Watch    lifeboat run watch %s", shellWord(runName(in.Plan, in.Operation)))
 		return nil
 	}
 	w := newWatcher(words)

@@ -198,7 +198,10 @@ func showVerified(t terminal, all []verified) {
 			t.wrapped("  ", 2, "Journal: "+plain(v.Journal)+".")
 		}
 	}
+	if good > 0 && good < len(all) {
+		t.say("%d of %d files are NOT GOOD.", len(all)-good, len(all))
+	}
 	if good > 0 {
-		t.wrapped("", 0, "GOOD: the file is as that key signed it, byte for byte. It does not say that what people wrote is true, nor who held the key. The chain of hashes shows an edit of the journal up to the report, not an end that was cut off later.")
+		t.wrapped("", 0, "GOOD means: the file is as that key signed it, byte for byte. It does not say that what people wrote is true, nor who held the key. The chain of hashes shows an edit of the journal up to the report, not an end that was cut off later.")
 	}
 }

@@ -140,7 +140,7 @@ func begin(t terminal, c *cli.Context, look *worker.Look, asJSON bool) error {
 	showPlanHead(words, look)
 	showFindings(words, look.Findings)
 	if look.Blocked() {
-		return fail(exitRefused, "REFUSED  %s was not started. Nothing was changed.", name)
+		return refused(c, look.Input, name+" was not started")
 	}
 	if c.Bool("dry-run") {
 		if asJSON {
@@ -232,10 +232,22 @@ func launch(t, words terminal, c *cli.Context, look *worker.Look, asJSON bool) e
 	return followRun(t, words, c, engine, client, w, runName(input.Plan, input.Operation), asJSON)
 }
 
+// refused is what a person is told whose run has a blocker. Where the same plan is
+// being run already that is why, and what its run does only looks like an obstacle.
+func refused(c *cli.Context, in plans.RunInput, what string) error {
+	if _, client, err := dial(c); err == nil {
+		defer client.Close()
+		if s, err := client.Status(c.Context, control.RunOf(in.Plan, in.Operation)); err == nil && s.Ended.IsZero() {
+			return startError(&control.BusyError{Status: s})
+		}
+	}
+	return fail(exitRefused, "REFUSED  %s. Nothing was changed.", what)
+}
+
 func startError(err error) error {
 	var busy *control.BusyError
 	if errors.As(err, &busy) {
-		return fail(exitBusy, "BUSY  %s.\n  Watch it: lifeboat run watch %s", strings.Replace(busy.Error(), " since ", "\n  since ", 1), runName(busy.Status.Plan, busy.Status.Operation))
+		return fail(exitBusy, "BUSY  %s.\n  Watch it: lifeboat run watch %s", strings.Replace(busy.Error(), " since ", "\n  since ", 1), shellWord(runName(busy.Status.Plan, busy.Status.Operation)))
 	}
 	return fail(exitNoAccess, "the engine did not take the run: %v", err)
 }
@@ -337,8 +349,13 @@ func requestOf(c *cli.Context, plan *plans.RecoveryPlan, op plans.Operation) (pl
 		return r, usage("--chain is %q: write keep (go on to the third site) or back (leave it)", r.Chain)
 	case c.IsSet("fence") && r.Fence != plans.FenceAsk && r.Fence != plans.FenceShutDown && r.Fence != plans.FenceTurnOff:
 		return r, usage("--fence is %q: write ask, shut-down or turn-off", r.Fence)
+	case c.IsSet("after") && *r.Hold <= 0:
+		return r, usage("--after is %s: write how long to wait, like 4h; without it the commit begins now", c.Duration("after"))
 	case c.IsSet("statement") && r.Statement == nil:
 		return r, usage("--statement is empty: write who saw what, and when")
+	}
+	if _, err := plans.ParseMoment(r.Point, now); err != nil && plans.NamesMoment(r.Point) {
+		return r, usage("--point: %v", err)
 	}
 	return r, nil
 }

@@ -121,7 +121,7 @@ func fenceOne(t terminal, c *cli.Context, client *control.Client, plan string, c
 		return 0, fail(exitNoAccess, "the watch of %s cannot be read: %v", plan, err)
 	}
 	if choice != "" && choice != plans.ChoiceStandDown && len(s.Waiting) == 0 {
-		return 0, fail(exitRefused, "REFUSED  no old copy of %s waits for an answer now. Nothing was changed.\n  Look: lifeboat fence %s", plan, plan)
+		return 0, fail(exitRefused, "REFUSED  no old copy of %s waits for an answer now. Nothing was changed.\n  Look: lifeboat fence %s", plan, shellWord(plan))
 	}
 	if s, err = answerFence(c, client, plan, choice, s); err != nil {
 		return 0, err
@@ -149,7 +149,7 @@ func answerFence(c *cli.Context, client *control.Client, plan string, choice pla
 				return s, refused
 			}
 		case err != nil:
-			return s, fail(exitNoAccess, "the answer may not have reached the watch: %v. Look: lifeboat fence %s", err, plan)
+			return s, fail(exitNoAccess, "the answer may not have reached the watch: %v. Look: lifeboat fence %s", err, shellWord(plan))
 		default:
 			s = now
 			answered++
@@ -218,7 +218,7 @@ func showFence(t terminal, s plans.FenceStatus) {
 		t.say("")
 		t.wrapped("  ", 2, heldWords(group)+"  since "+q.Since.Local().Format(clock))
 		raw := showAsked(t, q)
-		t.say("    Answer  lifeboat fence %s%s --turn-off", s.Plan, one)
+		t.say("    Answer  lifeboat fence %s%s --turn-off", shellWord(s.Plan), one)
 		t.say("    or      --disconnect, --leave --reason WHY")
 		showRaw(t, raw)
 	}

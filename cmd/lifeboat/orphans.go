@@ -358,11 +358,11 @@ func answerOrphan(c *cli.Context, client *control.Client, a plans.Answer) (plans
 		}
 		select {
 		case <-c.Context.Done():
-			return plans.OrphanClean{}, c.Context.Err()
+			return plans.OrphanClean{}, fail(exitAway, "you stopped watching; the clean-up of %s goes on.\n  Look again: lifeboat orphans scan", a.VM)
 		case <-time.After(cleanPoll):
 		}
 		if s, err = client.Orphans(c.Context); err != nil {
-			return plans.OrphanClean{}, fail(exitUnknown, "what became of it cannot be read: %v", err)
+			return plans.OrphanClean{}, fail(exitUnknown, "what became of %s cannot be read: %v.\n  The engine goes on with it when it is there. Then look again: lifeboat orphans scan", a.VM, err)
 		}
 	}
 }

@@ -67,7 +67,7 @@ func protect(t terminal, c *cli.Context, op plans.Operation) error {
 	if err != nil {
 		return err
 	}
-	look, err := worker.LookAtProtection(c.Context, cfg, request, ahead)
+	look, err := worker.LookAtProtection(c.Context, cfg, c.String("data"), request, ahead)
 	if err != nil {
 		return &failure{exitUsage, err}
 	}

@@ -46,6 +46,7 @@ type repairRow struct {
 	plans.RepairVM
 }
 
+// repairRows puts what waits for a person first, and what is past last.
 func repairRows(all []plans.RepairStatus) []repairRow {
 	rows := []repairRow{}
 	for _, s := range all {
@@ -53,7 +54,19 @@ func repairRows(all []plans.RepairStatus) []repairRow {
 			rows = append(rows, repairRow{s.Host, s.VMs[i]})
 		}
 	}
+	slices.SortStableFunc(rows, func(a, b repairRow) int { return rankOf(a) - rankOf(b) })
 	return rows
+}
+
+// rankOf is where a row stands in the list.
+func rankOf(r repairRow) int {
+	switch {
+	case r.Step.Rung == plans.RungAsk:
+		return 0
+	case !r.Since.IsZero():
+		return 1
+	}
+	return 2
 }
 
 // ladder is what every command about repairs begins with. The caller closes client.
@@ -124,7 +137,13 @@ func showRepairs(t terminal, rows []repairRow) {
 	t.say("%-16s %-12s %-7s %-9s %s", "VM", "SENDER", "RUNG", "SINCE", "NOW")
 	for i := range rows {
 		r := &rows[i]
-		t.wrapped(fmt.Sprintf("%-16s %-12s %-7s %-9s ", cut(plain(r.Label), 16), cut(plain(r.Host), 12), r.Step.Rung, moment(r.Since)), 4, repairWords(r.RepairVM))
+		row := fmt.Sprintf("%-16s %-12s %-7s %-9s ", cut(plain(r.Label), 16), cut(plain(r.Host), 12), r.Step.Rung, moment(r.Since))
+		if words := repairWords(r.RepairVM); len([]rune(row+words)) <= width {
+			t.say("%s%s", row, words)
+		} else {
+			t.say("%s", strings.TrimRight(row, " "))
+			t.wrapped("", 4, words)
+		}
 		if r.Step.Rung == plans.RungAsk {
 			t.say("    Answer  lifeboat repair approve %s", shellWord(r.Label))
 		}
@@ -133,6 +152,10 @@ func showRepairs(t terminal, rows []repairRow) {
 
 // repairWords are a VM's rung in words, with the yes it has.
 func repairWords(vm plans.RepairVM) string {
+	if vm.Since.IsZero() && vm.Step.Rung == plans.RungWell {
+		// Nobody on the ladder looks at it any more.
+		return "was well again when it was last looked at: lifeboat status has it now"
+	}
 	words := plain(vm.Step.Why)
 	if vm.Points != nil && *vm.Points >= 0 && vm.Step.Resyncs() {
 		words += fmt.Sprintf("; %d recovery points would be lost", *vm.Points)
@@ -305,8 +328,6 @@ func showRepairsOf(t terminal, c *cli.Context) {
 	}
 	t.say("")
 	t.say("Repairs, %s", time.Now().Local().Format(clock))
-	// What waits for a person comes first; a storm of them is one line.
-	slices.SortStableFunc(rows, func(a, b repairRow) int { return rankOf(a) - rankOf(b) })
 	showRepairs(t, rows[:min(len(rows), repairsShown)])
 	if more := len(rows) - repairsShown; more > 0 {
 		t.say("and %d more: lifeboat repair list", more)
@@ -315,10 +336,3 @@ func showRepairsOf(t terminal, c *cli.Context) {
 
 // repairsShown is how many VMs of the ladder the morning look shows.
 const repairsShown = 6
-
-func rankOf(r repairRow) int {
-	if r.Step.Rung == plans.RungAsk {
-		return 0
-	}
-	return 1
-}

@@ -106,31 +106,30 @@ func runShowCommand(t terminal) *cli.Command {
 			if err != nil {
 				return err
 			}
-			status, err := statusOf(c)
+			name, err := one(c, "the name of a plan")
 			if err != nil {
 				return err
+			}
+			_, client, err := dial(c)
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			status, err := client.Status(c.Context, name)
+			if err != nil {
+				return runError(name, err)
 			}
 			if asJSON {
 				return t.json(status)
 			}
 			showStatus(t, status, time.Now())
+			// A commit that waits is nobody's run yet, and cannot be taken back later.
+			if wait, err := client.CommitWait(c.Context, status.Plan); err == nil && wait.Waits() {
+				t.wrapped("Commit     ", 11, commitWaitWords(wait))
+			}
 			return nil
 		},
 	}
-}
-
-func statusOf(c *cli.Context) (plans.RunStatus, error) {
-	name, err := one(c, "the name of a plan")
-	if err != nil {
-		return plans.RunStatus{}, err
-	}
-	_, client, err := dial(c)
-	if err != nil {
-		return plans.RunStatus{}, err
-	}
-	defer client.Close()
-	status, err := client.Status(c.Context, name)
-	return status, runError(name, err)
 }
 
 func runError(plan string, err error) error {

@@ -137,6 +137,18 @@ func TestScenariosOfNorthgate(t *testing.T) {
 		"what is written since its last copy would be lost", "Resume-VMReplication -Resynchronize in a quiet hour; its recovery points will be lost")
 }
 
+// A drill is under way and has most of the memory: the plan stays ready, and a real
+// failover is not refused for what it removes first.
+func TestScenarioOfADrillThatHasTheMemory(t *testing.T) {
+	e := newEstate(t, northgateFile)
+	for _, name := range []string{"NG-SQL01", "NG-ERP01"} {
+		e.does(e.copyAt(name, "NG-HV02")+"/start-test", "")
+		e.does(e.copyAt(name+" - Test", "NG-HV02")+"/start", "")
+	}
+	e.says(0, []string{"ready", "northgate-site-loss", "--data", t.TempDir()}, "READY - all 9 VMs in time", "a test copy of it exists")
+	e.says(0, []string{"failover", "northgate-site-loss", "--planned", "--dry-run"}, "needs 126 GB for this plan and has 116 GB", "Dry run")
+}
+
 // HQ's host is newer and its VMs were upgraded: none could ever start at the other
 // site (C5, A11).
 func TestScenarioOfTheVersionTrap(t *testing.T) {

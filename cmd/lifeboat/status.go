@@ -201,14 +201,7 @@ func answerCommands(plan string, group []plans.Question) []string {
 }
 
 // shellWord quotes a name so that it can be pasted into a shell.
-func shellWord(s string) string {
-	for _, r := range s {
-		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./", r) {
-			return "'" + strings.ReplaceAll(plain(s), "'", `'\''`) + "'"
-		}
-	}
-	return s
-}
+func shellWord(s string) string { return plans.ShellWord(plain(s)) }
 
 // span writes a duration as people say it: 42 s, 3 min 5 s, 1 h 12 min.
 func span(d time.Duration) string { return plans.Duration(d).Words() }

@@ -76,7 +76,7 @@ func (w *watcher) follow(ctx context.Context, source statusSource) (plans.RunSta
 
 func (w *watcher) away(s plans.RunStatus) error {
 	w.clearFooter()
-	return fail(exitAway, "you stopped watching; the run goes on. Look again: lifeboat run watch %s", runName(s.Plan, s.Operation))
+	return fail(exitAway, "you stopped watching; the run goes on. Look again: lifeboat run watch %s", shellWord(runName(s.Plan, s.Operation)))
 }
 
 func (w *watcher) show(ctx context.Context, s plans.RunStatus) error {

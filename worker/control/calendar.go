@@ -3,12 +3,15 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 )
@@ -24,7 +27,7 @@ type Calendar struct {
 	Paused bool   `json:"paused"`
 	Note   string `json:"note,omitempty"`
 	// Begun are the moments of the last that were begun, Running is true while one
-	// is under way.
+	// of them is under way.
 	Begun   []time.Time `json:"-"`
 	Running bool        `json:"running"`
 }
@@ -79,6 +82,20 @@ func (c *Client) calendar(ctx context.Context, id string) (Calendar, error) {
 		out.Moments = momentsOf(d.Schedule.Spec.Calendars)
 	}
 	return out, nil
+}
+
+// byHand ends the id of a calendar, and begins the moment, of what a person began.
+const byHand = "-by-hand-"
+
+// begunByHand tells whether one that a person began, beside the calendar of an id, is
+// under way.
+func (c *Client) begunByHand(ctx context.Context, id, workflow string) (bool, error) {
+	answer, err := c.temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Namespace: c.namespace, PageSize: 500, Query: fmt.Sprintf("WorkflowType = %q AND ExecutionStatus = 'Running'", workflow),
+	})
+	return slices.ContainsFunc(answer.GetExecutions(), func(e *workflowpb.WorkflowExecutionInfo) bool {
+		return strings.HasPrefix(e.GetExecution().GetWorkflowId(), id+byHand)
+	}), err
 }
 
 func calendarError(err error) error {

@@ -63,10 +63,15 @@ func (c *Client) ResumeCanary(ctx context.Context, name, by, reason string) erro
 	return canaryError(c.resumeCalendar(ctx, workflows.CanaryID(name), by, reason))
 }
 
+// CanaryByHand tells whether a canary that a person began is under way.
+func (c *Client) CanaryByHand(ctx context.Context, name string) (bool, error) {
+	return c.begunByHand(ctx, workflows.CanaryID(name), workflows.CanaryNight)
+}
+
 // StartCanary begins a canary now, and names its workflow.
 func (c *Client) StartCanary(ctx context.Context, name, by, reason string) (string, error) {
 	due := time.Now().UTC().Truncate(time.Second)
-	id := workflows.CanaryID(name) + "-by-hand-" + due.Format(time.RFC3339)
+	id := workflows.CanaryID(name) + byHand + due.Format(time.RFC3339)
 	_, err := c.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID: id, TaskQueue: workflows.TaskQueue, StaticSummary: "canary " + name + " by " + by,
 	}, workflows.CanaryNight, workflows.CanaryInput{Canary: name, Due: due, By: by, Reason: reason, SearchAttributes: c.attributes})

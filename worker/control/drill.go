@@ -75,9 +75,14 @@ func (c *Client) ResumeDrill(ctx context.Context, drill, by, reason string) erro
 	return drillError(c.resumeCalendar(ctx, workflows.CalendarID(drill), by, reason))
 }
 
+// DrillByHand tells whether a drill that a person began is under way.
+func (c *Client) DrillByHand(ctx context.Context, drill string) (bool, error) {
+	return c.begunByHand(ctx, workflows.CalendarID(drill), workflows.Drill)
+}
+
 // StartDrill begins a drill now, and names its workflow.
 func (c *Client) StartDrill(ctx context.Context, drill string, start plans.DrillStart) (string, error) {
-	id := workflows.CalendarID(drill) + "-by-hand-" + start.Due.UTC().Format(time.RFC3339)
+	id := workflows.CalendarID(drill) + byHand + start.Due.UTC().Format(time.RFC3339)
 	_, err := c.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID: id, TaskQueue: workflows.TaskQueue, StaticSummary: fmt.Sprintf("drill %s by %s", drill, start.By),
 	}, workflows.Drill, workflows.DrillInput{Drill: drill, Due: start.Due, By: start.By, Reason: start.Reason, Auto: start.Auto, SearchAttributes: c.attributes})

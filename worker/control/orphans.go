@@ -112,6 +112,7 @@ func holds(held map[string]string, id string, vms map[string][]string) error {
 			continue
 		}
 		name, _, _ = strings.Cut(name, "/stage/")
+		name = workflows.PlanOf(watched.prefix + name)
 		ids, known := vms[name]
 		if !known && watched.prefix == workflows.DrillRunID("") {
 			held[strings.ToLower(name)] = watched.what + id // of one VM

@@ -1,0 +1,104 @@
+package plans
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// standingRun is one VM of a plan whose name a shell would cut.
+func standingRun() RunInput {
+	return RunInput{Plan: "hq loss", Operation: UnplannedFailover, From: "hq", To: "dr", Steps: []RunStep{{VMs: []RunVM{{ID: "sql", Label: "SQL01", SourceHost: "A", TargetHost: "B"}}}}}
+}
+
+func standingCopy(host, power, mode, state string) Copy {
+	return Copy{Host: host, Reached: true, Exists: true, VM: "sql", Power: power, Mode: mode, State: state}
+}
+
+// decide said "a planned failover loses nothing" while both copies ran, and spoke of
+// a VM that was failed over hours ago as if it were at home.
+func TestDecideSaysWhichCopyIsGood(t *testing.T) {
+	over := standingCopy("B", "Running", "Replica", "FailedOverWaitingCompletion")
+	over.FailoverType = "Regular"
+	replica := standingCopy("B", "Off", "Replica", "Replicating")
+	dark := Copy{Host: "A"}
+	for _, row := range []struct {
+		name           string
+		source, target Copy
+		site           SiteVerdict
+		good           string
+		says, never    string
+	}{
+		{"quiet day", standingCopy("A", "Running", "Primary", "Replicating"), replica, SiteAnswers, "hq", "failover 'hq loss' --planned", "cannot be seen"},
+		{"site dark", dark, replica, SiteSilent, "", "newest data of all 1 VMs is at hq", "Good copy"},
+		{"over, site dark", dark, over, SiteSilent, "dr", "What is at hq is OLD", "--unplanned"},
+		{"over, old copy fenced", standingCopy("A", "Off", "Primary", "WaitingForStartResynchronize"), over, SiteAnswers, "dr", "lifeboat reprotect 'hq loss'", "--planned"},
+		{"both run", standingCopy("A", "Running", "Primary", "WaitingForStartResynchronize"), over, SiteAnswers, "", "lifeboat fence 'hq loss'", "--planned"},
+		{"one host of the site dark", dark, replica, SiteAnswers, "", "not every host there", "--planned"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			site := WitnessView{Site: "hq", Kind: "host", Answers: row.site == SiteAnswers}
+			s := Decide(standingRun(), []WitnessView{site, {Site: "dr", Kind: "host", Answers: true}}, nil, []Pair{{ID: "sql", Source: row.source, Target: row.target}}, nil, time.Now())
+			text := strings.Join(s.Text, "\n")
+			if s.Verdict != row.site || s.VMs[0].Good != row.good || !strings.Contains(text, row.says) || strings.Contains(text, row.never) {
+				t.Errorf("verdict %s, good copy at %q:\n%s", s.Verdict, s.VMs[0].Good, text)
+			}
+		})
+	}
+}
+
+// decide took a time with --point and passed it over.
+func TestDecideTellsOfAPointByItsTime(t *testing.T) {
+	at := time.Date(2027, 1, 12, 8, 0, 0, 0, time.UTC)
+	have := []VMPoints{{VM: "sql", At: at, Latest: at, Points: []Point{{ID: "p", Kind: "StandardReplica", Time: at.Add(-2 * time.Hour)}}}}
+	in := standingRun()
+	for point, want := range map[string]time.Time{"07:00": at.Add(-2 * time.Hour), "05:00": {}} {
+		in.Point = point
+		s := Decide(in, nil, nil, nil, have, at)
+		missing := len(s.Findings) > 0 && s.Findings[0].Code == "no-such-point"
+		if s.Asked != point || !s.VMs[0].Asked.Time.Equal(want) || missing != want.IsZero() {
+			t.Errorf("%s: %+v, %+v", point, s.VMs[0], s.Findings)
+		}
+	}
+}
+
+// A planned failover after an unplanned one advised to give the good copy up, and
+// called the way home a pair that nobody expects.
+func TestAPlannedFailoverAfterAnUnplannedOneKeepsTheGoodCopy(t *testing.T) {
+	over := standingCopy("B", "Running", "Replica", "FailedOverWaitingCompletion")
+	over.FailoverType = "Regular"
+	old := standingCopy("A", "Off", "Primary", "WaitingForStartResynchronize")
+	intent := Intent{Plan: "hq loss", Operation: PlannedFailover, UpTo: PhaseReverse}
+
+	again := Next(intent, old, over)
+	if again.Kind != Refuse || !strings.Contains(again.Remedy, "lifeboat reprotect 'hq loss'") || strings.Contains(again.Remedy, "Stop-VMFailover") {
+		t.Errorf("again: %s: %s %s", again.Kind, again.Why, again.Remedy)
+	}
+	home := Next(intent, over, old)
+	if home.Kind != Refuse || !strings.Contains(home.Why, "NOT PROTECTED") || !strings.Contains(home.Remedy, "lifeboat reprotect 'hq loss'") {
+		t.Errorf("home: %s: %s %s", home.Kind, home.Why, home.Remedy)
+	}
+}
+
+// Of an old replica a planned failover loses nothing, an unplanned one what was
+// written since: it said "nothing is lost" of both.
+func TestAnOldCopyIsALossOnlyUnplanned(t *testing.T) {
+	source, target := standingCopy("A", "Off", "Primary", "Replicating"), standingCopy("B", "Off", "Replica", "Replicating")
+	target.At = time.Date(2027, 1, 12, 8, 0, 0, 0, time.UTC)
+	target.LastReplication = target.At.Add(-time.Hour)
+	for op, lost := range map[Operation]bool{PlannedFailover: false, UnplannedFailover: true} {
+		in := standingRun()
+		in.Operation, in.Steps[0].VMs[0].RPO = op, Duration(time.Minute)
+		in.Statement = &Statement{Text: "dark"}
+		found := Readiness(in, nil, []Pair{{ID: "sql", Source: source, Target: target}}, target.At)
+		at := -1
+		for i, f := range found {
+			if f.Code == "rpo-missed" {
+				at = i
+			}
+		}
+		if at < 0 || strings.Contains(found[at].Means, "nothing is lost") == lost {
+			t.Errorf("%s: %+v", op, found)
+		}
+	}
+}
