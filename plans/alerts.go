@@ -80,6 +80,8 @@ type Watched struct {
 	// Ended is true for a run that has ended, Once for what is not told again while it
 	// lasts.
 	Ended, Once bool
+	// Notice is what there is to tell once, though nothing is wrong.
+	Notice string
 }
 
 // AlertLook is all that is watched, as it is seen now.
@@ -125,6 +127,10 @@ func (d *AlertDesk) Step(p AlertPolicy, look AlertLook, now time.Time) {
 	for _, w := range look.Watched {
 		seen[w.Key] = true
 		d.watch(p, w, now)
+		if _, told := d.Ends[w.Key]; w.Notice != "" && !told {
+			d.end(w.Key, now)
+			d.Notify(p, w.Key, w.Plan, w.Notice, w.To, false, now)
+		}
 	}
 	for _, key := range sortedKeys(d.Open) {
 		blind := slices.ContainsFunc(look.Unseen, func(u string) bool {
@@ -277,6 +283,14 @@ func (a *OpenAlert) due(p AlertPolicy, w Watched, now time.Time) AlertKind {
 	return ""
 }
 
+// end notes that people were told of a run's end.
+func (d *AlertDesk) end(key string, now time.Time) {
+	if d.Ends == nil {
+		d.Ends = map[string]time.Time{}
+	}
+	d.Ends[key] = now
+}
+
 // announce puts a message into the queue and notes that people know.
 func (d *AlertDesk) announce(p AlertPolicy, w Watched, a *OpenAlert, kind AlertKind, now time.Time) {
 	if a.First.IsZero() {
@@ -284,10 +298,7 @@ func (d *AlertDesk) announce(p AlertPolicy, w Watched, a *OpenAlert, kind AlertK
 	}
 	a.Last = now
 	if w.Ended {
-		if d.Ends == nil {
-			d.Ends = map[string]time.Time{}
-		}
-		d.Ends[w.Key] = now
+		d.end(w.Key, now)
 	}
 	a.refresh(w)
 	m := AlertMessage{Kind: kind, Key: w.Key, Plan: w.Plan, Title: a.Title, At: now, To: w.To}

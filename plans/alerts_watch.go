@@ -119,12 +119,15 @@ func (s RunStatus) EndedBadly() bool {
 
 // WatchEnd is what alerts have to do with a run that has ended: that it is stuck, that
 // nobody knows, or, where it waited for nobody before, that it was refused. It is over
-// when a later run of the same has begun.
+// when a later run of the same has begun. That a protection is there is told once.
 func (p AlertPolicy) WatchEnd(id string, s RunStatus, later bool) Watched {
 	what := fmt.Sprintf("%s: the %s to %s", s.Plan, strings.ReplaceAll(string(s.Operation), "-", " "), s.To)
 	w := Watched{
 		Key: "run/" + id, Plan: s.Plan, Ended: true, Once: s.Verdict == VerdictRefused,
 		Title: fmt.Sprintf("%s has ended: %s", what, s.Verdict), Well: fmt.Sprintf("%s that ended %s was followed by another run", what, s.Verdict),
+	}
+	if s.Operation == Protect && s.Verdict == VerdictDone && !later {
+		w.Notice = arrived(s)
 	}
 	bad := s.EndedBadly()
 	if later || !bad && !w.Once {
@@ -136,6 +139,31 @@ func (p AlertPolicy) WatchEnd(id string, s RunStatus, later bool) Watched {
 	}}
 	return w
 }
+
+// arrived says what a protection has come to: people wait for it, and believe that it
+// is there from the beginning.
+func arrived(s RunStatus) string {
+	var there, others []string
+	for _, vm := range s.VMs {
+		switch what := vm.Label + " is " + vm.Doing; {
+		case vm.Verdict != VerdictDone:
+		case strings.HasPrefix(vm.Doing, "protected"):
+			there = append(there, what)
+		default:
+			others = append(others, vm.Label+": "+vm.Doing)
+		}
+	}
+	if len(there) > mostNamed {
+		there = []string{fmt.Sprintf("%d VMs of %s are protected at %s", len(there), strings.TrimPrefix(s.Plan, ProtectionPlan("")), s.To)}
+	}
+	if len(others) > mostNamed {
+		others = []string{fmt.Sprintf("%d VMs of %s are NOT PROTECTED YET: lifeboat run show %s", len(others), strings.TrimPrefix(s.Plan, ProtectionPlan("")), s.Plan)}
+	}
+	return strings.Join(slices.Concat(there, others), "\n")
+}
+
+// mostNamed is up to how many VMs are told one by one.
+const mostNamed = 5
 
 // runName is how people name a run to a command: its workflow's id where the
 // plan alone would not do.

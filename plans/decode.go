@@ -1,6 +1,7 @@
 package plans
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -59,14 +60,15 @@ func decodeFile(file File) (*Config, places, Errors) {
 }
 
 // parse guards against panics of the parser on hostile input: a plan file that
-// cannot be read is an error, never a crash.
+// cannot be read is an error, never a crash. Lines that end as on Windows are given
+// to it as others are: it counts some of them twice.
 func parse(data []byte) (tree *ast.File, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("cannot be read as YAML: %v", r)
 		}
 	}()
-	return parser.ParseBytes(data, 0)
+	return parser.ParseBytes(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), 0)
 }
 
 func syntaxError(file File, err error) *Error {

@@ -255,3 +255,19 @@ keyboard: us
 		}
 	}
 }
+
+// Lines that end as on Windows are counted once, whatever stands in them: an error
+// names the line that people see.
+func TestErrorsNameTheLineWhereLinesEndAsOnWindows(t *testing.T) {
+	text := "version: 1\r\n# why\r\n\r\n# and more\r\nsites:\r\n# a comment\r\n- name: a\r\n  # and one\r\n  colour: red\r\n"
+	_, err := Decode([]File{{Name: "a.yaml", Data: []byte(text)}})
+	var errs Errors
+	if !errors.As(err, &errs) {
+		t.Fatal(err)
+	}
+	for _, e := range errs {
+		if e.Field == "sites[0].colour" && e.Line != 9 {
+			t.Errorf("line 9 is called line %d", e.Line)
+		}
+	}
+}

@@ -124,3 +124,41 @@ func TestARefusedRunDoesNotEndWhatIsStuck(t *testing.T) {
 		t.Errorf("after a run has begun: %+v", desk.Open)
 	}
 }
+
+// That a VM is protected is told once, when it is, and by no engine again; what was
+// written to a folder is not called protected.
+func TestAProtectionThatIsThereIsTold(t *testing.T) {
+	now := time.Now().UTC()
+	p := plans.AlertPolicy{Config: &plans.Alerts{To: []string{"hook"}, Channels: []plans.Channel{{Name: "hook", Webhook: &plans.HookChannel{}}}}, Repeat: 24 * time.Hour, Zone: time.UTC}
+	run := func(vm string, open bool) control.RunSummary {
+		return control.RunSummary{Plan: "protection-" + vm, Workflow: "plan/protection-" + vm, Run: vm, Open: open, Operation: plans.Protect, Ended: now}
+	}
+	status := func(vm, doing string, ended time.Time) plans.RunStatus {
+		return plans.RunStatus{Plan: "protection-" + vm, Operation: plans.Protect, Verdict: plans.VerdictDone, Ended: ended, VMs: []plans.VMStatus{{Label: vm, Verdict: plans.VerdictDone, Doing: doing}}}
+	}
+	s := &somebodysRuns{runs: []control.RunSummary{run("APP", true), run("BIG", false)}, status: map[string]plans.RunStatus{
+		"APP": status("APP", "", time.Time{}), "BIG": status("BIG", "written to D:\\seed: NOT PROTECTED YET", now),
+	}}
+	desk := plans.AlertDesk{}
+	step := func(runs *alertRuns) {
+		t.Helper()
+		var look plans.AlertLook
+		if err := runs.look(t.Context(), p, desk, &look, map[string]bool{}); err != nil {
+			t.Fatal(err)
+		}
+		desk.Step(p, look, now)
+	}
+	runs := &alertRuns{client: s}
+	step(runs)
+	if len(desk.Queue) != 1 || desk.Queue[0].Title != "BIG: written to D:\\seed: NOT PROTECTED YET" {
+		t.Fatalf("told while it is under way, or protected: %+v", desk.Queue)
+	}
+	s.runs[0], s.status["APP"] = run("APP", false), status("APP", "protected: runs at A and replicates to B", now)
+	for range 3 {
+		step(runs)
+		step(&alertRuns{client: s}) // the engine was started anew
+	}
+	if len(desk.Queue) != 2 || desk.Queue[1].Title != "APP is protected: runs at A and replicates to B" || desk.Queue[1].Kind != plans.AlertNotice || desk.Queue[1].Urgent {
+		t.Errorf("told: %+v", desk.Queue)
+	}
+}

@@ -41,6 +41,10 @@ func (a *api) serveRecords(mux *http.ServeMux) {
 		all, err := durations(a.journal)
 		answer(w, all, err)
 	})
+	mux.HandleFunc("GET /v1/first-copies", func(w http.ResponseWriter, _ *http.Request) {
+		all, err := firstCopies(a.journal)
+		answer(w, all, err)
+	})
 	mux.HandleFunc("GET /v1/ran-there/{vm}", func(w http.ResponseWriter, r *http.Request) {
 		ran, err := activities.RanThere(a.journal, plans.RunVM{ID: r.PathValue("vm"), SourceHost: r.URL.Query().Get("from"), TargetHost: r.URL.Query().Get("to")})
 		answer(w, ran, err)
@@ -195,4 +199,19 @@ func ReadDurations(ctx context.Context, data string) plans.Durations {
 		return nil
 	}
 	return took
+}
+
+func firstCopies(j *journal.Journal) ([]plans.FirstCopy, error) {
+	all, err := j.Reports()
+	return plans.FirstCopiesOf(all), err
+}
+
+// ReadFirstCopies is how first copies went, as the journal of a data folder knows it.
+// Without one nothing is known.
+func ReadFirstCopies(ctx context.Context, data string) []plans.FirstCopy {
+	all, err := read(ctx, data, "/v1/first-copies", nil, firstCopies)
+	if err != nil {
+		return nil
+	}
+	return all
 }

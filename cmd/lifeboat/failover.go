@@ -217,10 +217,10 @@ func launch(t, words terminal, c *cli.Context, look *worker.Look, asJSON bool) e
 	words.say("")
 	words.say("Started  %s", input.RunID)
 	words.say("Web UI   %s", runPage(engine, input))
+	if input.Operation == plans.Protect {
+		words.wrapped("", 0, notYet(input, tells(c)))
+	}
 	if c.Bool("detach") {
-		if input.Operation == plans.Protect {
-			words.say("NOT PROTECTED YET, until the first copies have arrived.")
-		}
 		words.say("Watch    lifeboat run watch %s", shellWord(runName(input.Plan, input.Operation)))
 		return nil
 	}

@@ -18,7 +18,10 @@ func protectCommand(t terminal) *cli.Command {
 	return &cli.Command{
 		Name: "protect", Usage: "replicate a protection group, or one VM of it, as the configuration says: authorise, enable, send first copies", ArgsUsage: "GROUP|VM",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "seed", Usage: "how first copies go: network (default), media (a folder that people carry), or existing (copies with the same GUIDs stand there already)"},
+			&cli.StringFlag{Name: "like", Usage: "a VM that the configuration does not know: write it there as this protected VM is, into its group and its stages, then protect it"},
+			&cli.StringFlag{Name: "to", Usage: "the site where the copy is to stand: refused where the group's, or that of --like, stands elsewhere"},
+			&cli.StringFlag{Name: "failover-ip", Usage: "with --like: the VM's address at the other site (default: the one with the same host part as now)"},
+			&cli.StringFlag{Name: "seed", Usage: "how first copies go: network (default), media (a folder that people carry), usb:FOLDER (media, written to that folder), or existing (copies with the same GUIDs stand there already)"},
 			&cli.StringFlag{Name: "at", Usage: "when first copies begin over the network: a time in UTC, or +2h; at most 7 days ahead"},
 			&cli.StringFlag{Name: "export", Usage: "media: the folder on the source host that first copies are written to"},
 			&cli.StringFlag{Name: "import", Usage: "media: the folder on the target host where they lie, once they were carried"},
@@ -45,6 +48,12 @@ func protect(t terminal, c *cli.Context, op plans.Operation) error {
 	if err != nil {
 		return err
 	}
+	if c.String("like") != "" {
+		return protectLike(t, c, name, asJSON)
+	}
+	if c.IsSet("failover-ip") {
+		return usage("--failover-ip goes with --like; of a VM that the configuration knows, the ip: of its nics says it")
+	}
 	cfg, err := worker.LoadConfiguration(c.String("config"))
 	if err != nil {
 		return &failure{exitUsage, err}
@@ -62,6 +71,9 @@ func protect(t terminal, c *cli.Context, op plans.Operation) error {
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
+	if to := c.String("to"); to != "" && to != look.Input.To {
+		return usage("--to %q: its group replicates to %s", to, look.Input.To)
+	}
 	return begin(t, c, look, asJSON)
 }
 
@@ -73,6 +85,12 @@ func seedOf(c *cli.Context, request *plans.ProtectionRequest, now time.Time) (ah
 	}
 	seed := &request.Seed
 	seed.How, seed.Export, seed.Import = c.String("seed"), c.String("export"), c.String("import")
+	if folder, usb := strings.CutPrefix(seed.How, "usb:"); usb {
+		if folder == "" || seed.Export != "" || seed.Import != "" {
+			return 0, usage(`--seed usb:FOLDER names the folder on the source host that is written to, such as usb:E:\, and no other`)
+		}
+		seed.How, seed.Export = plans.SeedMedia, folder
+	}
 	if seed.How == "" {
 		seed.How = plans.SeedNetwork
 		if seed.Export != "" || seed.Import != "" {

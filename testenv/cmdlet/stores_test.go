@@ -49,3 +49,21 @@ func TestStores(t *testing.T) {
 		t.Errorf("keys are %v", keys)
 	}
 }
+
+func TestDisks(t *testing.T) {
+	w := newWorld(t)
+	if err := w.farm.Host(hostA).AddDisk(context.Background(), hypervisor.Caller{By: "control"}, idDB); err != nil {
+		t.Fatal(err)
+	}
+	d := w.must(hostA, "Get-LifeboatDisks", vm(idDB))
+	disks := d["disks"].([]any)
+	if len(disks) != 2 || d["vm"] != idDB {
+		t.Fatalf("it says %v", d)
+	}
+	for _, one := range disks {
+		disk := one.(map[string]any)
+		if size, used := disk["size"].(float64), disk["used"].(float64); size <= 0 || used <= 0 || used > size || disk["problem"] != "" {
+			t.Errorf("a disk is %v", disk)
+		}
+	}
+}
