@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Names are data on every way: quotes, expressions, wildcards, line breaks and
-// two VMs of one name move like any other.
+// Names are data on every way: quotes, expressions, wildcards, line breaks, letters
+// of any language in that of the plan, and two VMs of one name move like any other.
 func TestPlannedFailoverOfOddNames(t *testing.T) {
 	environment, err := filepath.Abs("../lab/testdata/names.yaml")
 	if err != nil {
@@ -15,7 +15,9 @@ func TestPlannedFailoverOfOddNames(t *testing.T) {
 	w := newWorld(t, environment, 60)
 	w.up()
 	w.must(0, "check")
-	w.must(0, "failover", "names", "--planned", "--yes")
+	plan := `Müller's "HQ" plan, 100% (alles)`
+	w.must(0, "failover", plan, "--planned", "--yes")
+	w.must(0, "run", "show", plan)
 	s := w.state()
 	for _, v := range s.Violations {
 		t.Errorf("I1: %s", v)
