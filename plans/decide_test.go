@@ -131,6 +131,9 @@ func TestAThirdCopyIsKeptWhileTheFirstSiteIsDark(t *testing.T) {
 	}
 
 	in := RunInput{Plan: "hq loss", Operation: Reprotect, Chain: ChainKeep, From: "hq", To: "dr", Steps: []RunStep{{VMs: []RunVM{{ID: "sql", Label: "SQL01", SourceHost: "A", TargetHost: "B", ReverseTo: "a.example"}}}}}
+	if told := Explain(in).Steps[0]; !strings.Contains(told.Text, "left out") || !strings.Contains(told.Native[0].Command, "-Continue") {
+		t.Errorf("a dry run tells of another: %+v", told)
+	}
 	hosts := []HostView{{Name: "A"}, {Name: "B", Reached: true}}
 	for _, f := range Readiness(in, hosts, []Pair{{ID: "sql", Source: dark, Target: over}}, time.Now()) {
 		if f.Severity == Blocker {
