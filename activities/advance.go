@@ -284,7 +284,7 @@ func (a *Activities) afterFailure(ctx context.Context, in AdvanceIn, d plans.Dec
 	held := d
 	held.Kind, held.Why, held.Remedy = plans.Refuse, refusedWords(d, err), remedyOf(err)
 	if d.Verb == plans.VerbShutDown && errors.Is(err, hyperv.ErrFailed) {
-		held.Remedy = stillUpRemedy // the host's log would not say more
+		held = offerPower(in, held) // the host's log would not say more
 	}
 	if d.Verb == plans.VerbStartTest && (in.askedTest || errors.Is(err, hyperv.ErrAnswer)) {
 		// A host may show a test copy some seconds after it has made it, also
@@ -294,8 +294,16 @@ func (a *Activities) afterFailure(ctx context.Context, in AdvanceIn, d plans.Dec
 	return held
 }
 
-// stillUpRemedy is what to do about a guest that does not shut down.
-const stillUpRemedy = "look at its console; then retry, or turn it off (unsaved work in it is lost), or bring it back"
+// offerPower is what to do about a guest that does not shut down, wherever in the
+// run that was wanted.
+func offerPower(in AdvanceIn, held plans.Decision) plans.Decision {
+	held.Remedy = "look at its console; then retry, or turn it off (unsaved work in it is lost)"
+	if in.Intent.Operation == plans.PlannedFailover {
+		held.Remedy += ", or bring it back"
+	}
+	held.Offer = []plans.Choice{plans.ChoiceTurnOff}
+	return held
+}
 
 // stillUp is for a guest that did not shut down in time.
 func (a *Activities) stillUp(ctx context.Context, in AdvanceIn, d plans.Decision) plans.Decision {
@@ -305,10 +313,8 @@ func (a *Activities) stillUp(ctx context.Context, in AdvanceIn, d plans.Decision
 		next.Kind, next.Why = plans.Wait, fmt.Sprintf("no answer to %s came in time; looking what became of it", d.Verb)
 		return next
 	}
-	held := d
-	held.Kind = plans.Refuse
-	held.Why = stillUpWords(in.VM.SourceHost, in.ShutdownWithin)
-	held.Remedy = stillUpRemedy
+	held := offerPower(in, d)
+	held.Kind, held.Why = plans.Refuse, stillUpWords(in.VM.SourceHost, in.ShutdownWithin)
 	return held
 }
 

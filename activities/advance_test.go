@@ -232,6 +232,17 @@ func TestShutDownThatTakesTooLong(t *testing.T) {
 			wantDecision(t, advance(t, s, &book{}, in), c.kind, c.words...)
 		})
 	}
+	t.Run("before an unplanned failover", func(t *testing.T) {
+		// It said "turn it off", and took no such answer.
+		s, fence := newSite(), request(plans.PhaseFence)
+		fence.Intent.Operation, fence.Intent.Fence = plans.UnplannedFailover, plans.FenceShutDown
+		s.before = failing("HQ1 Stop-LifeboatGuest", scriptError("OperationFailed,X", "NotSpecified"))
+		out := advance(t, s, &book{}, fence)
+		wantDecision(t, out, plans.Refuse, "turn it off")
+		if !slices.Contains(out.Decision.Offer, plans.ChoiceTurnOff) || out.Decision.Good != plans.Source {
+			t.Errorf("offers %v, good copy %q", out.Decision.Offer, out.Decision.Good)
+		}
+	})
 	t.Run("went off", func(t *testing.T) {
 		s := newSite()
 		s.after = failing("HQ1 Stop-LifeboatGuest", &hyperv.NoAnswerError{Host: "HQ1", Err: context.DeadlineExceeded})

@@ -102,3 +102,42 @@ func TestAnOldCopyIsALossOnlyUnplanned(t *testing.T) {
 		}
 	}
 }
+
+// While the first site was lost its third copy could not be kept: the command asked
+// for the very host that it leaves out, and the VM ran without any protection.
+func TestAThirdCopyIsKeptWhileTheFirstSiteIsDark(t *testing.T) {
+	dark := Copy{Host: "A"}
+	over := standingCopy("B", "Running", "Replica", "FailedOverWaitingCompletion")
+	over.FailoverType, over.Extended, over.ExtendedTo = "Regular", "Replicating", "c.example"
+	kept := standingCopy("B", "Running", "Primary", "Replicating")
+	kept.ReplicaServer = "c.example"
+	loose := over
+	loose.Extended, loose.ExtendedTo = "", ""
+	intent := Intent{Operation: Reprotect, UpTo: PhaseSync, Chain: ChainKeep, ReplicaName: "a.example"}
+	if d := Next(intent, dark, over); d.Kind != Act || d.Verb != VerbContinue || d.Side != Target {
+		t.Errorf("it does not go on to the third site: %+v", d)
+	}
+	if d := Next(intent, dark, kept); d.Kind != Done || !d.Elsewhere {
+		t.Errorf("kept, it is not done: %+v", d)
+	}
+	if d := Next(intent, dark, loose); d.Kind != UnknownPair || !d.Unseen {
+		t.Errorf("without a third copy the dark site is needed: %+v", d)
+	}
+	for _, chain := range []ChainPolicy{"", ChainBack} {
+		intent.Chain = chain
+		if d := Next(intent, dark, over); d.Kind == Act {
+			t.Errorf("--chain %q acts beside a site that cannot be seen: %+v", chain, d)
+		}
+	}
+
+	in := RunInput{Plan: "hq loss", Operation: Reprotect, Chain: ChainKeep, From: "hq", To: "dr", Steps: []RunStep{{VMs: []RunVM{{ID: "sql", Label: "SQL01", SourceHost: "A", TargetHost: "B", ReverseTo: "a.example"}}}}}
+	if told := Explain(in).Steps[0]; !strings.Contains(told.Text, "left out") || !strings.Contains(told.Native[0].Command, "-Continue") {
+		t.Errorf("a dry run tells of another: %+v", told)
+	}
+	hosts := []HostView{{Name: "A"}, {Name: "B", Reached: true}}
+	for _, f := range Readiness(in, hosts, []Pair{{ID: "sql", Source: dark, Target: over}}, time.Now()) {
+		if f.Severity == Blocker {
+			t.Errorf("the run would be refused: %+v", f)
+		}
+	}
+}

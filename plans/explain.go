@@ -134,6 +134,12 @@ func (e *Explanation) reprotect(in RunInput, s RunStep) {
 		e.replace(in, s)
 		return
 	}
+	if in.Chain == ChainKeep {
+		e.each(s, fmt.Sprintf("go on from %s to the third copies of %s; the copies at %s are left out, old as they are (stage %s). A VM without a third copy is re-protected to %s", in.To, labels(s.VMs), in.From, s.Name, in.From), func(vm RunVM, q string) []NativeCommand {
+			return []NativeCommand{{vm.TargetHost, "Resume-VMReplication -VM " + q + " -Continue"}}
+		})
+		return
+	}
 	e.each(s, fmt.Sprintf("make the old copies of %s at %s replicas and send what differs from %s (stage %s)", labels(s.VMs), in.From, in.To, s.Name), func(vm RunVM, q string) []NativeCommand {
 		return []NativeCommand{
 			{vm.SourceHost, "Set-VMReplication -VM " + q + " -AsReplica"},

@@ -91,7 +91,6 @@ func (r *readiness) host(h HostView) {
 // silent is for a host that does not answer. Where only the lost side is
 // silent, the table says of each VM whether the run may go on without it.
 func (r *readiness) silent(h HostView) {
-	blind := r.in.Operation == UnplannedFailover || r.in.Operation == Commit
 	source := slices.ContainsFunc(r.in.VMs(), func(vm RunVM) bool { return vm.SourceHost == h.Name })
 	f := Finding{Severity: Blocker, Code: "host-unreachable", Host: h.Name, Text: "it does not answer", Raw: h.Error,
 		Means: "its copies cannot be seen, and unknown is not off", Remedy: "lifeboat check says where it stops and what to do"}
@@ -99,7 +98,12 @@ func (r *readiness) silent(h HostView) {
 		f.Remedy += "; if the site may be lost: lifeboat decide " + ShellWord(r.in.Plan)
 	}
 	switch {
-	case source && blind:
+	case source && r.in.Operation == Reprotect && r.in.Chain == ChainKeep:
+		f.Severity, f.Means = Warning, "its copies are old and are left out; the watch keeps them from running"
+		f.Remedy = "lifeboat fence " + ShellWord(r.in.Plan)
+	case source && r.in.Operation == Reprotect:
+		f.Remedy += "; if it is gone for good: lifeboat replace-host " + ShellWord(h.Name) + " NEW"
+	case source && blind(r.in.Operation, r.in.Chain):
 		f.Severity, f.Means = Warning, "its copies cannot be seen; if they run and copies are started here, two will run"
 		f.Remedy = "lifeboat decide " + ShellWord(r.in.Plan) + " asks every witness"
 	case source && r.in.Operation == TestFailover:
@@ -143,7 +147,7 @@ func (r *readiness) partners(host string) []string {
 // vm asks the table what it would do now: a refusal there is a blocker here.
 func (r *readiness) vm(vm RunVM) {
 	p, ok := pairOf(vm.ID, r.pairs)
-	if !ok || !p.Target.Reached || !p.Source.Reached && r.in.Operation != UnplannedFailover && r.in.Operation != Commit {
+	if !ok || !p.Target.Reached || !p.Source.Reached && !blind(r.in.Operation, r.in.Chain) {
 		return // the host's own finding says it
 	}
 	intent := r.in.Intent(vm)

@@ -17,6 +17,12 @@ func nextReprotect(i Intent, s, t Copy) Decision {
 			return d
 		}
 	}
+	switch {
+	case !s.Reached && replicatesElsewhere(i, t):
+		return keptElsewhere(s, t)
+	case !s.Reached:
+		return unreached(s, t)
+	}
 	switch familyOf(Classify(t)) {
 	case famFailed:
 		return reprotectFailedOver(i, s, t)

@@ -148,11 +148,16 @@ func danger(intent Intent, source, target Copy) (Decision, bool) {
 				bothWords(source, target), source.Host, source.Mode, source.Power, target.Host, target.Mode, target.Power),
 			Remedy: "decide which copy is the good one, disconnect the other from the network (do not delete it), then shut it down and look again; after an unplanned failover lifeboat fence does that"}, true
 	}
-	blind := intent.Operation == UnplannedFailover || intent.Operation == Commit
-	if !target.Reached || !source.Reached && !blind {
+	if !target.Reached || !source.Reached && !blind(intent.Operation, intent.Chain) {
 		return unreached(source, target), true
 	}
 	return Decision{}, false
+}
+
+// blind is true for an operation that may go on without seeing the source: a third
+// copy that is kept needs nothing of it.
+func blind(op Operation, chain ChainPolicy) bool {
+	return op == UnplannedFailover || op == Commit || op == Reprotect && chain == ChainKeep
 }
 
 // cutOff is true when the old primary runs again after an unplanned failover and

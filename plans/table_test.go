@@ -229,7 +229,8 @@ func TestEveryPairHasASafeAnswer(t *testing.T) {
 // words, not the classes.
 func unsafe(i Intent, s, t Copy, d Decision) string {
 	final := i.UpTo == lastPhase(i.Operation, i.Reverse)
-	needsSource := !slices.Contains([]Operation{UnplannedFailover, TestFailover, Commit, Fence}, i.Operation)
+	keepsThird := i.Operation == Reprotect && i.Chain == ChainKeep // the source is left out
+	needsSource := !keepsThird && !slices.Contains([]Operation{UnplannedFailover, TestFailover, Commit, Fence}, i.Operation)
 	switch {
 	case !slices.Contains([]DecisionKind{Act, Wait, Done, Refuse, UnknownPair}, d.Kind):
 		return "no answer"

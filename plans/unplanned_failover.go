@@ -59,6 +59,7 @@ func beforeUnplanned(i Intent, s, t Copy) Decision {
 		return d
 	}
 	if d, open := fenceSource(i, s, PhaseFence); open {
+		d.Good = provenSide(s, t)
 		return d
 	}
 	if Classify(t) == RError {

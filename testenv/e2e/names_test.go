@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Names are data on every way: quotes, expressions, wildcards, line breaks and
-// two VMs of one name move like any other.
+// Names are data on every way: quotes, expressions, wildcards, line breaks, letters
+// of any language in that of the plan, and two VMs of one name move like any other.
 func TestPlannedFailoverOfOddNames(t *testing.T) {
 	environment, err := filepath.Abs("../lab/testdata/names.yaml")
 	if err != nil {
@@ -16,7 +16,7 @@ func TestPlannedFailoverOfOddNames(t *testing.T) {
 	w := newWorld(t, environment, 60)
 	w.up()
 	w.must(0, "check")
-	const plan = "Ausfall Büro, 100 %"
+	const plan = `Müller's "HQ" plan, 100% (alles)`
 	w.must(0, "failover", plan, "--planned", "--yes")
 	if out := w.must(0, "run", "show", plan); !strings.Contains(out.out, "DONE  "+plan) {
 		t.Errorf("the run is shown as\n%s", out.out)
