@@ -230,6 +230,9 @@ func (p *LikePlan) space(f LikeFacts) {
 	switch {
 	case v == nil || v.Size == 0:
 		p.check("space NOT TOLD")
+		if !f.Target.Reached {
+			return // the run's own finding says it
+		}
 		p.warn(Warning, "volume-not-told", f.Target.Name, "NOT CHECKED whether there is room for its copy: the host does not tell", "replication stops on a full volume", "lifeboat check, then look at what it says of this host")
 	case !told:
 		p.check("space NOT CHECKED (" + bytesWords(v.Free) + " free)")
