@@ -230,6 +230,9 @@ func (p *LikePlan) space(f LikeFacts) {
 	switch {
 	case v == nil || v.Size == 0:
 		p.check("space NOT TOLD")
+		if !f.Target.Reached {
+			return // the run's own finding says it
+		}
 		p.warn(Warning, "volume-not-told", f.Target.Name, "NOT CHECKED whether there is room for its copy: the host does not tell", "replication stops on a full volume", "lifeboat check, then look at what it says of this host")
 	case !told:
 		p.check("space NOT CHECKED (" + bytesWords(v.Free) + " free)")
@@ -304,10 +307,8 @@ func (p *LikePlan) short(plan string, in RunInput, f LikeFacts, by uint64) {
 	if len(stays) > 0 {
 		text += ", though " + strings.Join(stays, ", ") + " would stay behind"
 	}
-	do := fmt.Sprintf("shrink %s by %s, or shut down at %s what can wait", p.VM.Name, gib(by), f.Target.Name)
-	if could := canWait(in, p.VM.ID, f.Target.Name, by); len(could) > 0 {
-		do = fmt.Sprintf("let one that can wait stay behind (policy: if_capacity in the plan): %s; or shrink %s", strings.Join(could, " or "), p.VM.Name)
-	}
+	could := strings.Join(append([]string{p.VM.Name + " itself"}, canWait(in, p.VM.ID, f.Target.Name, by)...), ", or ")
+	do := fmt.Sprintf("let one that can wait stay behind (policy: if_capacity in the plan): %s; or shrink it", could)
 	p.Findings = append(p.Findings, Finding{Severity: Warning, Code: "memory-short", Host: f.Target.Name, Text: text, Means: "a failover of that plan would be refused until there is room", Remedy: do})
 }
 

@@ -81,7 +81,7 @@ func (cfg *Config) protected(name string) (*ProtectionGroup, []*ProtectedVM, err
 	}
 	switch {
 	case n == 0:
-		return nil, nil, fmt.Errorf("the configuration has no protection group and no VM %q: --like VM writes it there as another one is; or write it into a group first, with its id: (Get-VM NAME).Id", name)
+		return nil, nil, fmt.Errorf("the configuration has no protection group and no VM %q. To protect it as another VM is: lifeboat protect %s --like OTHER. Or write it into a group first, with its id: (Get-VM NAME).Id", name, ShellWord(name))
 	case n > 1:
 		return nil, nil, fmt.Errorf("%q names %d things: write the VM's GUID", name, n)
 	case len(vms) == 0:

@@ -101,6 +101,9 @@ func showLike(t terminal, look *worker.LikeLook, seed plans.SeedPlan) {
 
 // showAdds shows the lines that come into the configuration.
 func showAdds(t terminal, adds []plans.Insertion) {
+	if len(adds) == 0 {
+		return
+	}
 	for _, i := range adds {
 		t.say("")
 		head := fmt.Sprintf("%s, behind line %d:", i.File, i.After)
