@@ -1,10 +1,10 @@
 package worker
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"sort"
 	"strings"
 
@@ -68,43 +68,12 @@ func RenameHost(path, lost, fresh string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := decodes(files, changed); err != nil {
+	names, err := RewriteFiles(files, changed)
+	var invalid plans.Errors
+	if errors.As(err, &invalid) {
 		return nil, fmt.Errorf("with %s in place of %s the configuration would not be valid, so nothing was written: %w", fresh, lost, err)
 	}
-	var names []string
-	for _, f := range changed {
-		if err := replaceFile(f); err != nil {
-			return names, err
-		}
-		names = append(names, f.Name)
-	}
-	return names, nil
-}
-
-// decodes checks the configuration that the changed files would make.
-func decodes(files, changed []plans.File) error {
-	after := slices.Clone(files)
-	for i := range after {
-		if n := slices.IndexFunc(changed, func(f plans.File) bool { return f.Name == after[i].Name }); n >= 0 {
-			after[i] = changed[n]
-		}
-	}
-	_, err := plans.Decode(after)
-	return err
-}
-
-func replaceFile(f plans.File) error {
-	info, err := os.Stat(f.Name)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(f.Name+".new", f.Data, info.Mode().Perm()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name, f.Name+".before"); err != nil {
-		return err
-	}
-	return os.Rename(f.Name+".new", f.Name)
+	return names, err
 }
 
 func yamlFiles(dir string) []string {
