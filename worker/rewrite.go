@@ -25,7 +25,7 @@ func ReadFiles(path string) ([]plans.File, error) {
 // (else the error is plans.Errors) and each still holds what was read (else it
 // is ErrChanged).
 func RewriteFiles(files, changed []plans.File) ([]string, error) {
-	if err := decodes(files, changed); err != nil {
+	if err := CheckFiles(files, changed); err != nil {
 		return nil, err
 	}
 	var names []string
@@ -42,8 +42,8 @@ func RewriteFiles(files, changed []plans.File) ([]string, error) {
 	return names, nil
 }
 
-// decodes checks the configuration that the changed files would make.
-func decodes(files, changed []plans.File) error {
+// CheckFiles checks the configuration that the changed files would make.
+func CheckFiles(files, changed []plans.File) error {
 	after := slices.Clone(files)
 	for i := range after {
 		if n := slices.IndexFunc(changed, func(f plans.File) bool { return f.Name == after[i].Name }); n >= 0 {
