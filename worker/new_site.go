@@ -45,7 +45,7 @@ type NewSite struct {
 // WriteNew writes a configuration into a folder, which may exist, as lifeboat.yaml,
 // which may not. Passwords that were typed go into files of their own first; text is
 // then asked for the configuration, with the references to use. Nothing that is there
-// is overwritten, and what cannot be finished leaves nothing.
+// is overwritten, and what cannot be finished leaves no file.
 func WriteNew(dir string, accounts []Account, typed Typed, text func(map[plans.SecretRef]plans.SecretRef) ([]byte, error)) (site NewSite, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return site, err

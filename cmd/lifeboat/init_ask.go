@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -491,40 +490,40 @@ func (s *setUp) read(ctx context.Context) ([]plans.FoundHost, error) {
 	}
 }
 
-// write asks where, and writes.
+// write asks where, and writes; where that fails another folder may be named.
 func (s *setUp) write(ctx context.Context, all []plans.FoundHost) error {
-	dir := s.flags.String("write")
-	if dir == "" {
-		if err := s.until(ctx, fmt.Sprintf("Write to [%s]: ", configFlag.Value), func(text string) error {
-			if text == "" {
-				text = configFlag.Value
-			}
-			dir = text
-			if info, err := os.Stat(text); err == nil && !info.IsDir() {
-				return fmt.Errorf("%s is a file: name a folder", plain(text))
-			}
-			if err := free(text); err != nil {
-				return errors.New(plain(text) + " has a configuration, which is not overwritten: name another folder")
-			}
-			return nil
-		}); err != nil {
-			return err
+	if dir := s.flags.String("write"); dir != "" {
+		if err := s.writeTo(dir, all); err != nil {
+			return fail(exitRefused, "REFUSED  nothing was written: %v", err)
 		}
+		return nil
 	}
+	return s.until(ctx, fmt.Sprintf("Write to [%s]: ", configFlag.Value), func(text string) error {
+		if text == "" {
+			text = configFlag.Value
+		}
+		if free(text) != nil {
+			return errors.New(plain(text) + " has a configuration, which is not overwritten: name another folder")
+		}
+		return s.writeTo(text, all)
+	})
+}
+
+func (s *setUp) writeTo(dir string, all []plans.FoundHost) error {
 	site, err := worker.WriteNew(dir, s.accounts, s.typed, func(refs map[plans.SecretRef]plans.SecretRef) ([]byte, error) {
-		for i := range all {
-			if ref := refs[all[i].Host.WinRM.Secret]; ref != "" {
-				all[i].Host.WinRM.Secret = ref
+		hosts := slices.Clone(all)
+		for i := range hosts {
+			if ref := refs[hosts[i].Host.WinRM.Secret]; ref != "" {
+				hosts[i].Host.WinRM.Secret = ref
 			}
 		}
-		found, err := plans.Discover(all, s.chosen)
+		found, err := plans.Discover(hosts, s.chosen)
 		return found.Text, err
 	})
-	if err != nil {
-		return fail(exitRefused, "REFUSED  nothing was written: %v", err)
+	if err == nil {
+		s.showEnd(site)
 	}
-	s.showEnd(site)
-	return nil
+	return err
 }
 
 func (s *setUp) showEnd(site worker.NewSite) {

@@ -105,7 +105,7 @@ func (e *planEdit) kept(format string, args ...any) error {
 
 func (e *planEdit) run(ctx context.Context) error {
 	for {
-		if err := openEditor(ctx, e.terminal, e.copy); err != nil {
+		if err := openEditor(e.terminal, e.copy); err != nil {
 			return e.kept("%v", err)
 		}
 		text, err := os.ReadFile(e.copy)
@@ -161,10 +161,11 @@ func (e *planEdit) showTaken(names []string) {
 	e.say("An engine that runs reads it by itself. Next: lifeboat check")
 }
 
-// openEditor opens a file in the person's editor and waits until they are done.
-func openEditor(ctx context.Context, t terminal, path string) error {
+// openEditor opens a file in the person's editor and waits until they are done. What
+// Ctrl-C means there is the editor's affair.
+func openEditor(t terminal, path string) error {
 	words := editorWords(os.Getenv)
-	cmd := exec.CommandContext(ctx, words[0], append(words[1:], path)...)
+	cmd := exec.Command(words[0], append(words[1:], path)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = t.in, t.out, t.err
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("the editor (%s) did not end well: %w", strings.Join(words, " "), err)
