@@ -49,6 +49,26 @@ type FoundRelation struct {
 	Compression      bool
 }
 
+// Chosen is what people said that no host tells. Any of it may be missing.
+type Chosen struct {
+	// Sites are where hosts stand, by the names of both; Order are all sites, the
+	// primary first, and Engine is the one where Lifeboat runs.
+	Sites  map[string]string
+	Order  []string
+	Engine string
+	// Excluded are VMs of which disks are left out on purpose, Waiting those that
+	// may stay behind where memory is short, by their GUIDs.
+	Excluded, Waiting []string
+	Plans             []Draft
+}
+
+// Draft is a recovery plan to begin with: who starts when, by their GUIDs. It has
+// neither gates nor people.
+type Draft struct {
+	Name, From, To string
+	Stages         [][]string
+}
+
 // Discovery is a configuration made of what hosts said.
 type Discovery struct {
 	// Text is YAML, with a comment wherever a person has to decide.
@@ -61,13 +81,46 @@ type Discovery struct {
 	Groups      int      `json:"groups"`
 	VMs         int      `json:"vms"`
 	Unprotected []string `json:"unprotected,omitempty"`
+	// Doubts are those of the notes that a person can decide at once; Ways are the
+	// pairs of sites between which VMs replicate.
+	Doubts []Doubt `json:"-"`
+	Ways   []Way   `json:"-"`
+}
+
+// Doubt is a note that a person can decide about: either disks of a VM that do not
+// replicate, or memory that is too small for all replicas of a host.
+type Doubt struct {
+	Note string
+	// Text is the note without what to write into the file.
+	Text string
+	Host string
+	// Disks are those left out of VM.
+	VM    FoundVM
+	Disks []string
+	// Room and Need are bytes for VMs at the host; VMs are those that come to it.
+	Room, Need uint64
+	VMs        []FoundVM
+}
+
+// FoundVM is a VM that replicates.
+type FoundVM struct {
+	ID, Name string
+	Memory   uint64
+}
+
+// Way is what replicates from one site to another.
+type Way struct {
+	From, To string
+	VMs      []FoundVM
 }
 
 // discoverer puts a configuration together.
 type discoverer struct {
-	hosts []FoundHost
-	cfg   Config
-	notes []string
+	hosts  []FoundHost
+	chosen Chosen
+	cfg    Config
+	notes  []string
+	doubts []Doubt
 	// guessed are networks' sites and hosts' sites of which a person must say
 	// whether they are right; decide are words for a VM.
 	guessed map[string]string
@@ -75,16 +128,16 @@ type discoverer struct {
 	loose   []string
 }
 
-// Discover derives a configuration from what hosts said of themselves. sites are
-// hosts' sites as far as a person named them. It never asks a host.
-func Discover(hosts []FoundHost, sites map[string]string) (Discovery, error) {
-	d := discoverer{hosts: withoutThrowAways(hosts), cfg: Config{Version: 1}, guessed: map[string]string{}, decide: map[string][]string{}}
+// Discover derives a configuration from what hosts said of themselves, and from what
+// people said. It never asks a host.
+func Discover(hosts []FoundHost, chosen Chosen) (Discovery, error) {
+	d := discoverer{hosts: withoutThrowAways(hosts), chosen: chosen, cfg: Config{Version: 1}, guessed: map[string]string{}, decide: map[string][]string{}}
 	d.names()
-	d.sites(sites)
+	d.sites(chosen.Sites)
 	d.groups()
 	d.networks()
 	d.worries()
-	out := Discovery{Text: d.write(), Hosts: d.told(), Notes: d.notes, Groups: len(d.cfg.Groups), Unprotected: d.loose}
+	out := Discovery{Text: d.write(), Hosts: d.told(), Notes: d.notes, Groups: len(d.cfg.Groups), Unprotected: d.loose, Doubts: d.doubts, Ways: d.ways()}
 	for _, g := range d.cfg.Groups {
 		out.VMs += len(g.VMs)
 	}
@@ -239,8 +292,12 @@ func (d *discoverer) primary(h FoundHost, c FoundCopy) {
 	}
 	d.third(&g, c, t)
 	vm := ProtectedVM{Name: c.Name, ID: c.ID, Memory: Bytes(c.Memory)}
-	if len(c.Unreplicated) > 0 {
-		d.note("%s has disks that do not replicate: %s", c.Name, strings.Join(c.Unreplicated, ", "))
+	if slices.Contains(d.chosen.Excluded, c.ID) {
+		vm.ExcludedDisks = c.Unreplicated
+	} else if len(c.Unreplicated) > 0 {
+		text := fmt.Sprintf("%s has disks that do not replicate: %s", c.Name, strings.Join(c.Unreplicated, ", "))
+		d.note("%s", text)
+		d.doubts = append(d.doubts, Doubt{Note: text, Text: text, Host: h.Host.Name, VM: FoundVM{ID: c.ID, Name: c.Name}, Disks: c.Unreplicated})
 		d.decide[c.ID] = append(d.decide[c.ID], "these disks do not replicate; if that is on purpose, take the # away:", "excluded_disks: ["+quoteAll(c.Unreplicated)+"]")
 	}
 	d.put(g, vm)
@@ -304,7 +361,7 @@ func (d *discoverer) groupName(i int) string {
 // stand together no host tells: those with the same external switches are
 // taken for that, and a person is asked.
 func (d *discoverer) sites(given map[string]string) {
-	var names []string
+	names := slices.Clone(d.chosen.Order)
 	for _, h := range d.hosts {
 		site := given[h.Host.Name]
 		if site == "" {
@@ -332,7 +389,7 @@ func (d *discoverer) sites(given map[string]string) {
 		d.note("only one site was found: a failover needs two")
 	}
 	for _, name := range names {
-		d.cfg.Sites = append(d.cfg.Sites, Site{Name: name})
+		d.cfg.Sites = append(d.cfg.Sites, Site{Name: name, Engine: name == d.chosen.Engine})
 	}
 }
 

@@ -3,7 +3,6 @@ package plans
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -29,20 +28,7 @@ func (d *discoverer) told() []string {
 // replicas, and certificates.
 func (d *discoverer) worries() {
 	for _, h := range d.hosts {
-		var need, used uint64
-		n := 0
-		for _, c := range h.CopiesFound {
-			switch {
-			case c.Mode == "Replica":
-				need, n = need+c.Memory, n+1
-			case isRunning(c.Power):
-				used += c.Memory
-			}
-		}
-		if h.Memory > 0 && need+used > h.Memory {
-			d.note("%s has %s of memory and its own VMs use %s; the replicas there (%d) need %s: not all can run at once. In the plan, give those that can wait policy: if_capacity",
-				h.Host.Name, gib(h.Memory), gib(used), n, gib(need))
-		}
+		d.short(h)
 		if h.CertificateEnds.IsZero() {
 			continue
 		}
@@ -52,48 +38,25 @@ func (d *discoverer) worries() {
 	}
 }
 
-// writeDraft writes a plan to begin with, as comments: the order in which VMs must
-// start no host can tell.
-func (d *discoverer) writeDraft(w *yamlWriter) {
-	w.line(0, "")
-	if len(d.cfg.Groups) == 0 {
-		w.ask(0, "Recovery plans (order, gates, people) are yours to write: docs/configuration.md")
+// short notes a host that cannot hold all that replicates to it. What may wait does
+// not count.
+func (d *discoverer) short(h FoundHost) {
+	var need, used uint64
+	var vms []FoundVM
+	for _, c := range h.CopiesFound {
+		switch {
+		case c.Mode == "Replica" && !slices.Contains(d.chosen.Waiting, c.ID):
+			need, vms = need+c.Memory, append(vms, FoundVM{c.ID, c.Name, c.Memory})
+		case isRunning(c.Power):
+			used += c.Memory
+		}
+	}
+	if h.Memory == 0 || need+used <= h.Memory {
 		return
 	}
-	from, to := d.siteOf(d.cfg.Groups[0].From), d.siteOf(d.cfg.Groups[0].To)
-	w.ask(0, "A recovery plan to begin with. Take the first # of these lines away, put the VMs")
-	w.ask(0, "into stages in the order in which they must start, and say with gates: how it is")
-	w.ask(0, "known that they are up: docs/configuration.md")
-	draft := &yamlWriter{}
-	draft.line(0, "plans:")
-	draft.line(2, "- name: %s", yamlWord(from+"-loss"))
-	draft.line(4, "from: %s", yamlWord(from))
-	draft.line(4, "to: %s", yamlWord(to))
-	draft.line(4, "steps:")
-	draft.line(6, "- stage: all")
-	draft.line(8, "vms:")
-	for _, g := range d.cfg.Groups {
-		if d.siteOf(g.From) != from || d.siteOf(g.To) != to {
-			continue
-		}
-		for _, vm := range g.VMs {
-			if d.named(vm.Name) > 1 {
-				draft.line(10, "- {vm: %s}", vm.ID)
-				continue
-			}
-			draft.line(10, "- {vm: %s}", yamlWord(vm.Name))
-		}
-	}
-	for _, line := range strings.Split(strings.TrimSuffix(draft.String(), "\n"), "\n") {
-		w.line(0, "#%s", line)
-	}
-}
-
-// named counts the VMs that bear a name: of two the GUID tells them apart.
-func (d *discoverer) named(name string) int {
-	n := 0
-	for _, g := range d.cfg.Groups {
-		n += len(slices.DeleteFunc(slices.Clone(g.VMs), func(vm ProtectedVM) bool { return !strings.EqualFold(vm.Name, name) }))
-	}
-	return n
+	text := fmt.Sprintf("%s has %s of memory and its own VMs use %s; the replicas there (%d) need %s: not all can run at once",
+		h.Host.Name, gib(h.Memory), gib(used), len(vms), gib(need))
+	note := text + ". In the plan, give those that can wait policy: if_capacity"
+	d.note("%s", note)
+	d.doubts = append(d.doubts, Doubt{Note: note, Text: text, Host: h.Host.Name, Room: h.Memory - min(h.Memory, used), Need: need, VMs: vms})
 }

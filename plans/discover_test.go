@@ -46,7 +46,7 @@ func TestDiscoverWritesAnyName(t *testing.T) {
 		hosts := foundPair(name)
 		hosts[0].CopiesFound = append(hosts[0].CopiesFound, FoundCopy{ID: discoveredID + "9", Name: name, Mode: "None", Power: "Off"})
 		hosts[0].CopiesFound[0].Unreplicated = []string{`D:\` + name + ".vhdx"}
-		d, err := Discover(hosts, nil)
+		d, err := Discover(hosts, Chosen{})
 		if err != nil {
 			t.Errorf("%q: %v", name, err)
 			continue
@@ -63,7 +63,7 @@ func TestDiscoverLeavesOutAdaptersOfOneName(t *testing.T) {
 	hosts := foundPair("DB")
 	c := &hosts[0].CopiesFound[0]
 	c.Adapters = append(c.Adapters, Adapter{Name: "Net", Switch: "LAN"}, Adapter{Name: "own", Switch: "LAN"})
-	d, err := Discover(hosts, nil)
+	d, err := Discover(hosts, Chosen{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestDiscoverLeavesOutThrowAways(t *testing.T) {
 		c.ID, c.Name = discoveredID+string(rune('7'+i)), name
 		hosts[0].CopiesFound = append(hosts[0].CopiesFound, c)
 	}
-	d, err := Discover(hosts, nil)
+	d, err := Discover(hosts, Chosen{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestDiscoverLeavesOutThrowAways(t *testing.T) {
 }
 
 func TestDiscoverTakesOverWhatIsTold(t *testing.T) {
-	d, err := Discover(foundPair("DB"), nil)
+	d, err := Discover(foundPair("DB"), Chosen{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestDiscoverSaysWhatItCannotTell(t *testing.T) {
 		}, "does not tell all", 1},
 		"no replica server": {func(h []FoundHost) []FoundHost { h[1].Replica = false; return h }, "is no replica server", 1},
 	} {
-		d, err := Discover(c.spoil(foundPair("DB")), nil)
+		d, err := Discover(c.spoil(foundPair("DB")), Chosen{})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -168,7 +168,7 @@ func TestTheDraftedPlanIsValid(t *testing.T) {
 			hosts[i].CopiesFound = append(hosts[i].CopiesFound, c)
 		}
 	}
-	d, err := Discover(hosts, map[string]string{"A": "hq", "B": "far"})
+	d, err := Discover(hosts, Chosen{Sites: map[string]string{"A": "hq", "B": "far"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestDiscoverWorries(t *testing.T) {
 	hosts[1].Memory, hosts[1].CopiesFound[0].Memory, hosts[1].OS = 8<<30, 6<<30, "Windows Server 2022"
 	hosts[1].CopiesFound = append(hosts[1].CopiesFound, FoundCopy{ID: discoveredID + "8", Name: "DC", Mode: "None", Power: "Running", Memory: 4 << 30})
 	hosts[1].Clock, hosts[1].CertificateEnds = noon, noon.AddDate(0, 0, 20)
-	d, err := Discover(hosts, nil)
+	d, err := Discover(hosts, Chosen{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,53 @@ func TestDiscoverWorries(t *testing.T) {
 		t.Errorf("the hosts are told as %q", d.Hosts)
 	}
 	hosts[1].Memory, hosts[1].CertificateEnds = 64<<30, noon.AddDate(1, 0, 0)
-	if d, _ := Discover(hosts, nil); strings.Contains(strings.Join(d.Notes, "\n"), "memory") || strings.Contains(strings.Join(d.Notes, "\n"), "certificate") {
+	if d, _ := Discover(hosts, Chosen{}); strings.Contains(strings.Join(d.Notes, "\n"), "memory") || strings.Contains(strings.Join(d.Notes, "\n"), "certificate") {
 		t.Errorf("it worries without a reason: %q", d.Notes)
+	}
+}
+
+// What people said stands in the file as they said it, and is not asked again.
+func TestDiscoverTakesWhatPeopleSaid(t *testing.T) {
+	hosts := foundPair("DB")
+	for i := range hosts {
+		for _, n := range []string{"2", "3"} {
+			c := hosts[i].CopiesFound[0]
+			c.ID, c.Name, c.Memory = discoveredID+n, "VM-"+n, 3<<30
+			hosts[i].CopiesFound = append(hosts[i].CopiesFound, c)
+		}
+		hosts[i].CopiesFound[0].Memory = 3 << 30
+	}
+	hosts[0].CopiesFound[0].Unreplicated = []string{`D:\tempdb.vhdx`}
+	hosts[1].Memory = 7 << 30
+	said := Chosen{Sites: map[string]string{"A": "hq", "B": "far"}, Order: []string{"hq", "far", "cloud"}, Engine: "cloud"}
+	d, err := Discover(hosts, said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Doubts) != 2 || d.Doubts[0].VM.Name != "DB" || d.Doubts[1].Room != 7<<30 || d.Doubts[1].Need != 9<<30 || len(d.Doubts[1].VMs) != 3 {
+		t.Errorf("the doubts are %+v", d.Doubts)
+	}
+	if len(d.Ways) != 1 || d.Ways[0].From != "hq" || d.Ways[0].To != "far" || len(d.Ways[0].VMs) != 3 {
+		t.Errorf("the ways are %+v", d.Ways)
+	}
+	said.Excluded, said.Waiting = []string{discoveredID + "1"}, []string{discoveredID + "3"}
+	said.Plans = []Draft{{Name: "hq-loss", From: "hq", To: "far", Stages: [][]string{{discoveredID + "2"}, {discoveredID + "1", discoveredID + "3"}}}}
+	if d, err = Discover(hosts, said); err != nil {
+		t.Fatal(err)
+	}
+	cfg := decoded(t, d)
+	if s := cfg.Sites; len(s) != 3 || s[0].Name != "hq" || s[0].Engine || !s[2].Engine {
+		t.Errorf("the sites are %+v", s)
+	}
+	if disks := cfg.Groups[0].VMs[0].ExcludedDisks; len(disks) != 1 || disks[0] != `D:\tempdb.vhdx` || len(d.Doubts) != 0 {
+		t.Errorf("the disks are %q, the doubts %+v", disks, d.Doubts)
+	}
+	steps := cfg.Plans[0].Steps
+	if len(steps) != 2 || steps[0].VMs[0].VM != "VM-2" || steps[1].VMs[0].VM != "DB" || steps[1].VMs[1].Policy != PolicyIfCapacity || steps[1].VMs[0].Policy == PolicyIfCapacity {
+		t.Errorf("the plan is %+v", cfg.Plans[0])
+	}
+	said.Engine = "hq"
+	if _, err = Discover(hosts, said); err == nil {
+		t.Error("a plan that moves Lifeboat's own site was written")
 	}
 }

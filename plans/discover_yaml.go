@@ -49,9 +49,14 @@ func (d *discoverer) write() []byte {
 	w.ask(0, "Look at every line with a comment: no host can tell that.")
 	w.line(0, "version: 1")
 	w.line(0, "sites:")
-	w.ask(2, "Set engine: true at the site where Lifeboat runs: no plan moves that one.")
+	if d.chosen.Engine == "" {
+		w.ask(2, "Set engine: true at the site where Lifeboat runs: no plan moves that one.")
+	}
 	for _, s := range d.cfg.Sites {
 		w.line(2, "- name: %s", yamlWord(s.Name))
+		if s.Engine {
+			w.line(4, "engine: true")
+		}
 	}
 	d.writeNetworks(w)
 	w.line(0, "hosts:")
@@ -65,7 +70,7 @@ func (d *discoverer) write() []byte {
 			w.ask(0, "  "+name)
 		}
 	}
-	d.writeDraft(w)
+	d.writePlans(w)
 	return []byte(w.String())
 }
 
@@ -164,6 +169,9 @@ func (d *discoverer) writeVM(w *yamlWriter, vm ProtectedVM) {
 			text += ", ip: " + n.IP
 		}
 		w.line(10, "- {%s}", text)
+	}
+	if len(vm.ExcludedDisks) > 0 {
+		w.line(8, "excluded_disks: [%s]", quoteAll(vm.ExcludedDisks))
 	}
 	for _, text := range d.decide[vm.ID] {
 		w.ask(8, text)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -20,15 +19,14 @@ import (
 // discoverLimit bounds the reading of one host.
 const discoverLimit = 2 * time.Minute
 
-// Discover reads hosts that no configuration names yet and derives one from what
-// each says of itself, all at once and each for itself alone: no host is made to
-// ask another, and nothing is changed. Every host must answer.
-func Discover(ctx context.Context, hosts []plans.Host, sites map[string]string) (plans.Discovery, error) {
-	dir, err := os.Getwd()
+// Discover reads hosts that no configuration names yet: what each says of itself, all
+// at once and each for itself alone. No host is made to ask another, and nothing is
+// changed. Every host must answer.
+func Discover(ctx context.Context, hosts []plans.Host, typed Typed) ([]plans.FoundHost, error) {
+	all, err := strangers(hosts, typed)
 	if err != nil {
-		return plans.Discovery{}, err
+		return nil, err
 	}
-	all := newHosts(&Configuration{Config: &plans.Config{Hosts: hosts}, Dir: dir}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	defer all.close(context.WithoutCancel(ctx))
 	found, checks := make([]plans.FoundHost, len(hosts)), make([]HostCheck, len(hosts))
 	var running sync.WaitGroup
@@ -44,9 +42,21 @@ func Discover(ctx context.Context, hosts []plans.Host, sites map[string]string) 
 	}
 	running.Wait()
 	if failed := slices.DeleteFunc(checks, HostCheck.OK); len(failed) > 0 {
-		return plans.Discovery{}, &UnreadError{failed}
+		return nil, &UnreadError{failed}
 	}
-	return plans.Discover(found, sites)
+	return found, nil
+}
+
+// strangers are hosts that no configuration names yet: paths begin where the program
+// was called.
+func strangers(all []plans.Host, typed Typed) (*hosts, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	out := newHosts(&Configuration{Config: &plans.Config{Hosts: all}, Dir: dir}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	out.typed = typed
+	return out, nil
 }
 
 // UnreadError is that hosts could not be read.
@@ -146,22 +156,4 @@ func foundCopy(c hyperv.Copy, all hyperv.Replications, stores hyperv.Stores) pla
 		}
 	}
 	return out
-}
-
-// WriteNew writes a configuration into a folder, which may exist, as
-// lifeboat.yaml, which may not.
-func WriteNew(dir string, text []byte) (string, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	name := filepath.Join(dir, "lifeboat.yaml")
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return "", err
-	}
-	if _, err := f.Write(text); err != nil {
-		_ = f.Close()
-		return "", err
-	}
-	return name, f.Close()
 }

@@ -19,6 +19,8 @@ import (
 type hosts struct {
 	dir string // of the configuration
 	log *slog.Logger
+	// typed are passwords that stand in no file yet.
+	typed Typed
 
 	mu   sync.Mutex
 	cfg  *Configuration
@@ -60,14 +62,27 @@ func (h *hosts) session(name string) (*winrm.Host, error) {
 
 // connect builds a host's session. Nothing is dialled yet.
 func (h *hosts) connect(host *plans.Host) (*winrm.Host, error) {
-	password, err := secrets{h.dir}.resolve(host.WinRM.Secret)
+	c, err := h.wire(host)
 	if err != nil {
-		return nil, fmt.Errorf("host %s: %w", host.Name, err)
+		return nil, err
 	}
+	password, typed := h.typed[host.WinRM.Secret]
+	if !typed {
+		if password, err = (secrets{h.dir}).resolve(host.WinRM.Secret); err != nil {
+			return nil, fmt.Errorf("host %s: %w", host.Name, err)
+		}
+	}
+	c.Password = winrm.Secret(password)
+	return winrm.New(c)
+}
+
+// wire is how a host is reached, without the password.
+func (h *hosts) wire(host *plans.Host) (winrm.Config, error) {
 	var ca []byte
 	if host.WinRM.CA != "" {
+		var err error
 		if ca, err = os.ReadFile(h.path(host.WinRM.CA)); err != nil {
-			return nil, fmt.Errorf("host %s: authority: %w", host.Name, err)
+			return winrm.Config{}, fmt.Errorf("host %s: authority: %w", host.Name, err)
 		}
 	}
 	https := host.WinRM.Transport != "http"
@@ -78,12 +93,12 @@ func (h *hosts) connect(host *plans.Host) (*winrm.Host, error) {
 			port = 5986
 		}
 	}
-	return winrm.New(winrm.Config{
+	return winrm.Config{
 		Host: host.Name, Address: host.Address, Port: port, HTTPS: https,
 		ServerName: host.WinRM.ServerName, CA: ca,
-		User: host.WinRM.User, Domain: host.WinRM.Domain, Password: winrm.Secret(password), Auth: host.WinRM.Auth,
+		User: host.WinRM.User, Domain: host.WinRM.Domain, Auth: host.WinRM.Auth,
 		ActLanes: host.ActLanes, Library: hyperv.Library(), Log: h.log,
-	})
+	}, nil
 }
 
 // path resolves a path of the configuration.

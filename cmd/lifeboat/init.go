@@ -19,10 +19,11 @@ import (
 
 func initCommand(t terminal) *cli.Command {
 	return &cli.Command{
-		Name: "init", Usage: "read hosts and write the configuration of the replication that they have; changes nothing on them",
+		Name: "init", Usage: "read hosts and write the configuration of the replication that they have; changes nothing on them. At a terminal it asks for what flags leave out",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "host", Usage: "NAME=ADDRESS[:PORT][@CERTIFICATE-NAME]; repeat it for every host"},
 			&cli.StringSliceFlag{Name: "site", Usage: "SITE=HOST: where a host stands, which no host tells; may be repeated"},
+			&cli.StringFlag{Name: "engine", Usage: "the site where Lifeboat runs, this machine's"},
 			&cli.StringFlag{Name: "user", Usage: "the account, a local administrator of every host"},
 			&cli.StringFlag{Name: "domain", Usage: "the account's domain"},
 			&cli.StringFlag{Name: "secret", Usage: "where its password is: env:NAME or file:PATH"},
@@ -44,11 +45,14 @@ func discover(t terminal, c *cli.Context) error {
 	if err := none(c); err != nil {
 		return err
 	}
+	if asking(t, asJSON) && lacksFlags(c) {
+		return askAll(t, c)
+	}
 	hosts, err := namedHosts(c)
 	if err != nil {
 		return err
 	}
-	sites, err := namedSites(c, hosts)
+	chosen, err := namedSites(c, hosts)
 	if err != nil {
 		return err
 	}
@@ -56,38 +60,60 @@ func discover(t terminal, c *cli.Context) error {
 	if err := free(dir); err != nil {
 		return err
 	}
-	found, err := worker.Discover(c.Context, hosts, sites)
+	all, err := worker.Discover(c.Context, hosts, nil)
 	var unread *worker.UnreadError
 	switch {
 	case errors.As(err, &unread):
-		words := terminal{out: t.err}
-		words.say("REFUSED  %d of %d hosts could not be read. Nothing was changed, nothing was", len(unread.Hosts), len(hosts))
-		words.say("written: half a picture would look like a whole one.")
-		for _, h := range unread.Hosts {
-			showStopped(words, h)
-		}
+		showUnread(terminal{out: t.err}, len(hosts), unread)
 		return quietly(exitNoAccess)
 	case err != nil:
 		return &failure{exitFinding, err}
 	}
-	file := ""
+	found, err := plans.Discover(all, chosen)
+	if err != nil {
+		return &failure{exitFinding, err}
+	}
+	var site worker.NewSite
 	if dir != "" {
-		if file, err = worker.WriteNew(dir, found.Text); err != nil {
+		if site, err = worker.WriteNew(dir, nil, nil, func(map[plans.SecretRef]plans.SecretRef) ([]byte, error) { return found.Text, nil }); err != nil {
 			return fail(exitRefused, "REFUSED  nothing was written: %v", err)
 		}
 	}
 	if asJSON {
-		return t.json(discovered{Hosts: len(hosts), Told: found.Hosts, Groups: found.Groups, VMs: found.VMs, Unprotected: found.Unprotected, Notes: found.Notes, File: file, Text: string(found.Text)})
+		return t.json(discovered{Hosts: len(hosts), Told: found.Hosts, Groups: found.Groups, VMs: found.VMs, Unprotected: found.Unprotected, Notes: found.Notes, File: site.File, Text: string(found.Text)})
 	}
 	words := t
-	if file == "" {
+	if dir == "" {
 		if _, err := t.out.Write(found.Text); err != nil {
 			return err
 		}
 		words.out = t.err
 	}
-	showDiscovery(words, len(hosts), found, file)
+	showFound(words, len(hosts), found)
+	if len(found.Notes) > 0 {
+		words.say("")
+		words.say("What could not be told, and what to know now:")
+	}
+	for _, n := range found.Notes {
+		words.wrapped("  ! ", 4, plain(n))
+	}
+	if dir != "" {
+		showWritten(words, site, "look at its comments: which site has the engine, networks, disks, and a recovery plan to begin with, at its end")
+	}
 	return nil
+}
+
+// lacksFlags is true where something is left to ask for.
+func lacksFlags(c *cli.Context) bool {
+	return len(c.StringSlice("host")) == 0 || c.String("user") == "" || c.String("secret") == ""
+}
+
+func showUnread(words terminal, hosts int, unread *worker.UnreadError) {
+	words.say("REFUSED  %d of %d hosts could not be read. Nothing was changed, nothing was", len(unread.Hosts), hosts)
+	words.say("written: half a picture would look like a whole one.")
+	for _, h := range unread.Hosts {
+		showStopped(words, h)
+	}
 }
 
 // discovered is `init --output json`.
@@ -102,7 +128,7 @@ type discovered struct {
 	Text        string   `json:"text"`
 }
 
-func showDiscovery(t terminal, hosts int, d plans.Discovery, file string) {
+func showFound(t terminal, hosts int, d plans.Discovery) {
 	t.say("Read %d hosts. Read only: nothing was changed there.", hosts)
 	for _, h := range d.Hosts {
 		t.wrapped("  ", 4, plain(h))
@@ -111,25 +137,25 @@ func showDiscovery(t terminal, hosts int, d plans.Discovery, file string) {
 	if n := len(d.Unprotected); n > 0 {
 		t.wrapped("NOT PROTECTED  ", 15, fmt.Sprintf("%d VMs: %s", n, plain(strings.Join(d.Unprotected, ", "))))
 	}
-	if len(d.Notes) > 0 {
-		t.say("")
-		t.say("What could not be told, and what to know now:")
-	}
-	for _, n := range d.Notes {
-		t.wrapped("  ! ", 4, plain(n))
-	}
-	if file == "" {
-		return
-	}
+}
+
+// showWritten says what was written, and what comes next.
+func showWritten(t terminal, site worker.NewSite, first string) {
 	t.say("")
-	t.say("Wrote %s", file)
-	dir := shellWord(filepath.Dir(file))
+	t.say("Wrote %s", site.File)
+	for _, name := range site.Secrets {
+		t.say("Wrote %s: the password, for your account alone", name)
+	}
+	config := ""
+	dir := filepath.Dir(site.File)
+	if filepath.Clean(dir) != filepath.Clean(configFlag.Value) || os.Getenv("LIFEBOAT_CONFIG") != "" {
+		config = " --config " + shellWord(dir)
+	}
 	t.say("Next:")
-	t.say("  1 look at its comments: which site has the engine, networks, disks, and a")
-	t.say("    recovery plan to begin with, at its end")
-	t.say("  2 lifeboat plan validate --config %s", dir)
-	t.say("  3 lifeboat check --config %s", dir)
-	t.say("  4 lifeboat up --config %s, and in another shell lifeboat status", dir)
+	t.wrapped("  1", 4, first)
+	t.say("  2 lifeboat plan edit%s", config)
+	t.say("  3 lifeboat check%s", config)
+	t.say("  4 lifeboat up%s, and in another shell lifeboat status", config)
 }
 
 // free refuses a folder in which something would be overwritten, before any host
@@ -148,15 +174,29 @@ func free(dir string) error {
 
 // namedHosts are the hosts of the command line, with the account for all.
 func namedHosts(c *cli.Context) ([]plans.Host, error) {
-	login := plans.WinRM{Transport: c.String("transport"), Auth: c.String("auth"), User: c.String("user"), Domain: c.String("domain"), Secret: plans.SecretRef(c.String("secret")), CA: c.String("ca")}
+	login := namedLogin(c)
 	switch {
 	case len(c.StringSlice("host")) == 0:
 		return nil, usage("init needs hosts: --host NAME=ADDRESS, once for each")
 	case login.User == "":
 		return nil, usage("init needs the account: --user NAME")
-	case !strings.HasPrefix(string(login.Secret), "env:") && !strings.HasPrefix(string(login.Secret), "file:"):
-		return nil, usage("init needs where the password is: --secret env:NAME or --secret file:PATH; never the password itself")
 	}
+	if err := checkSecret(login.Secret); err != nil {
+		return nil, err
+	}
+	return hostsOfFlags(c, login)
+}
+
+func checkSecret(ref plans.SecretRef) error {
+	if !strings.HasPrefix(string(ref), "env:") && !strings.HasPrefix(string(ref), "file:") {
+		return usage("init needs where the password is: --secret env:NAME or --secret file:PATH; never the password itself")
+	}
+	return nil
+}
+
+// namedLogin is how the command line says that hosts are reached.
+func namedLogin(c *cli.Context) plans.WinRM {
+	login := plans.WinRM{Transport: c.String("transport"), Auth: c.String("auth"), User: c.String("user"), Domain: c.String("domain"), Secret: plans.SecretRef(c.String("secret")), CA: c.String("ca")}
 	// The written file lies elsewhere than this command runs.
 	if path, isFile := strings.CutPrefix(string(login.Secret), "file:"); isFile {
 		login.Secret = plans.SecretRef("file:" + absolute(path))
@@ -164,6 +204,10 @@ func namedHosts(c *cli.Context) ([]plans.Host, error) {
 	if login.CA != "" {
 		login.CA = absolute(login.CA)
 	}
+	return login
+}
+
+func hostsOfFlags(c *cli.Context, login plans.WinRM) ([]plans.Host, error) {
 	var hosts []plans.Host
 	for _, text := range c.StringSlice("host") {
 		name, at, ok := strings.Cut(text, "=")
@@ -175,16 +219,25 @@ func namedHosts(c *cli.Context) ([]plans.Host, error) {
 		}
 		h := plans.Host{Name: name, WinRM: login}
 		at, h.WinRM.ServerName, _ = strings.Cut(at, "@")
-		h.Address = at
-		if address, port, err := net.SplitHostPort(at); err == nil {
-			h.Address = address
-			if h.WinRM.Port, err = strconv.Atoi(port); err != nil {
-				return nil, usage("--host is %q: %q is no port", text, port)
-			}
+		var err error
+		if h.Address, h.WinRM.Port, err = addressOf(at); err != nil {
+			return nil, usage("--host is %q: %v", text, err)
 		}
 		hosts = append(hosts, h)
 	}
 	return hosts, nil
+}
+
+// addressOf takes a port off an address, 0 where there is none.
+func addressOf(text string) (address string, port int, err error) {
+	address, digits, err := net.SplitHostPort(text)
+	if err != nil {
+		return text, 0, nil
+	}
+	if port, err = strconv.Atoi(digits); err != nil || port < 1 || port > 65535 {
+		return "", 0, fmt.Errorf("%q is no port", digits)
+	}
+	return address, port, nil
 }
 
 func absolute(path string) string {
@@ -194,15 +247,22 @@ func absolute(path string) string {
 	return path
 }
 
-// namedSites are where hosts stand, as far as the command line says it.
-func namedSites(c *cli.Context, hosts []plans.Host) (map[string]string, error) {
-	sites := map[string]string{}
+// namedSites are where hosts stand and Lifeboat runs, as far as the command line says
+// it.
+func namedSites(c *cli.Context, hosts []plans.Host) (plans.Chosen, error) {
+	chosen := plans.Chosen{Sites: map[string]string{}, Engine: c.String("engine")}
 	for _, text := range c.StringSlice("site") {
 		site, host, ok := strings.Cut(text, "=")
 		if !ok || site == "" || !slices.ContainsFunc(hosts, func(h plans.Host) bool { return h.Name == host }) {
-			return nil, usage("--site is %q: write SITE=HOST, with a host of --host", text)
+			return chosen, usage("--site is %q: write SITE=HOST, with a host of --host", text)
 		}
-		sites[host] = site
+		chosen.Sites[host] = site
+		if !slices.Contains(chosen.Order, site) {
+			chosen.Order = append(chosen.Order, site)
+		}
 	}
-	return sites, nil
+	if chosen.Engine != "" && !slices.Contains(chosen.Order, chosen.Engine) {
+		chosen.Order = append(chosen.Order, chosen.Engine)
+	}
+	return chosen, nil
 }

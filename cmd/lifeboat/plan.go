@@ -12,7 +12,7 @@ import (
 )
 
 func planCommand(t terminal) *cli.Command {
-	return &cli.Command{Name: "plan", Usage: "recovery plans: list, validate, explain", Subcommands: []*cli.Command{
+	return &cli.Command{Name: "plan", Usage: "recovery plans: list, validate, edit, explain", Subcommands: []*cli.Command{
 		{
 			Name: "list", Usage: "the plans of the configuration", Flags: []cli.Flag{configFlag, dataFlag, outputFlag},
 			Action: func(c *cli.Context) error { return listPlans(t, c) },
@@ -28,6 +28,7 @@ func planCommand(t terminal) *cli.Command {
 				return err
 			},
 		},
+		planEditCommand(t),
 		{
 			Name: "explain", Usage: "what a run of this plan would do now: order, loss, time, people", ArgsUsage: "PLAN",
 			Flags: []cli.Flag{configFlag, dataFlag, toFlag, vmFlag, onlyFlag, outputFlag, nativeFlag, pointFlag, statementFlag, chainFlag,
