@@ -91,7 +91,7 @@ func TestTheCalendarSendsACanary(t *testing.T) {
 	require.NoError(t, w.Start())
 	t.Cleanup(w.Stop)
 
-	moment := time.Now().UTC().Truncate(time.Second).Add(3 * time.Second)
+	moment := soon()
 	err = c.client.KeepCanary(t.Context(), control.CanarySchedule{Canary: "nightly", Calendar: control.Calendar{Moments: []time.Time{moment}, Within: 10 * time.Minute}}, false)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return len(d.nights("nightly")) > 0 }, 2*time.Minute, 100*time.Millisecond, "no canary began")
@@ -115,7 +115,7 @@ func TestTheCalendarSendsACanary(t *testing.T) {
 // A night that somebody terminates keeps nothing itself: that is seen, and kept once.
 func TestACanaryThatIsTerminatedIsKept(t *testing.T) {
 	c, d := aviary(t, `  - {name: nightly, host: A, to: B, cron: "30 2 * * *"}`)
-	moment := time.Now().UTC().Truncate(time.Second).Add(3 * time.Second)
+	moment := soon()
 	err := c.client.KeepCanary(t.Context(), control.CanarySchedule{Canary: "nightly", Calendar: control.Calendar{Moments: []time.Time{moment}, Within: 10 * time.Minute}}, false)
 	require.NoError(t, err)
 	held := func() control.CanarySchedule {
