@@ -152,7 +152,8 @@ func (w *world) nothingChanged() {
 // From nothing to protected, with the configuration that init wrote; a host that
 // does not answer leaves nothing written.
 func TestFromInitToProtected(t *testing.T) {
-	w := newWorld(t, "pair", 60)
+	// Slow enough that replication outlives the cut, however busy the machine is.
+	w := newWorld(t, "pair", 10)
 	site := filepath.Join(w.dir, "mine")
 	flags := append([]string{"init", "--write", site}, w.initFlags()...)
 	w.post("/hosts/HV-B/cut", nil)
@@ -162,7 +163,7 @@ func TestFromInitToProtected(t *testing.T) {
 	}
 	w.post("/hosts/HV-B/join", nil)
 	w.must(0, append(flags, "--site", "here=HV-A", "--site", "there=HV-B")...)
-	lab := fmt.Sprintf("lab: {speed: 60, control: %q}\n", w.control)
+	lab := fmt.Sprintf("lab: {speed: 10, control: %q}\n", w.control)
 	if err := os.WriteFile(filepath.Join(site, "lab.yaml"), []byte(lab), 0o644); err != nil {
 		t.Fatal(err)
 	}
