@@ -31,17 +31,18 @@ func (l *LikeLook) Blocked() bool {
 }
 
 // Write puts the VM into the configuration, all of its files or none, and says which
-// were written.
-func (l *LikeLook) Write() ([]string, error) {
-	names, err := RewriteFiles(l.files, l.changed)
+// were written. With an error these are files that could not be put back.
+func (l *LikeLook) Write() (names []string, err error) {
+	written, err := RewriteFiles(l.files, l.changed)
 	if err == nil {
-		return names, nil
+		return written, nil
 	}
-	for _, name := range names { // half of it is not left behind
-		back := Rewrite(name, dataOf(l.changed, name), dataOf(l.files, name))
-		err = errors.Join(err, back)
+	for _, name := range written { // half of it is not left behind
+		if back := Rewrite(name, dataOf(l.changed, name), dataOf(l.files, name)); back != nil {
+			names, err = append(names, name), errors.Join(err, back)
+		}
 	}
-	return nil, err
+	return names, err
 }
 
 func dataOf(files []plans.File, name string) []byte {

@@ -66,7 +66,10 @@ func writeAndLaunch(t, words terminal, c *cli.Context, look *worker.LikeLook, as
 	}
 	client.Close()
 	names, err := look.Write()
-	if err != nil {
+	switch {
+	case err != nil && len(names) > 0:
+		return fail(exitStuck, "STUCK  %s has %s now, and the rest could not be written: %v. No run was started.\n  Do     put %s.before back, or write the rest: --dry-run shows the lines", names[0], plain(look.VM.Name), err, names[0])
+	case err != nil:
 		return fail(exitRefused, "REFUSED  nothing was written and no run was started: %v", err)
 	}
 	for _, name := range names {
