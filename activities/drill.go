@@ -67,7 +67,7 @@ func (a *Activities) OpenDrill(ctx context.Context, in DrillIn) (DrillOut, error
 	switch {
 	case in.Start.ByHand: // a person has weighed the day
 	case found.Black != "":
-		return unbegun(out.Input, plans.DrillBlackout, "a day without drills ("+found.Black+")", "lifeboat drill run "+in.Drill+", if it shall be after all"), nil
+		return unbegun(out.Input, plans.DrillBlackout, "a day without drills ("+found.Black+")", "lifeboat drill run "+plans.ShellWord(in.Drill)+", if it shall be after all"), nil
 	case late > found.Within:
 		return DrillOut{Input: out.Input, Found: []plans.Finding{DrillTooLate(in.Drill, late, found.Within)}}, nil
 	default:
@@ -78,7 +78,7 @@ func (a *Activities) OpenDrill(ctx context.Context, in DrillIn) (DrillOut, error
 		return DrillOut{}, err
 	}
 	if who != "" {
-		return unbegun(out.Input, plans.DrillBusy, who+" is working on its VMs: that goes first", "lifeboat drill run "+in.Drill+", when it has ended"), nil
+		return unbegun(out.Input, plans.DrillBusy, who+" is working on its VMs: that goes first", "lifeboat drill run "+plans.ShellWord(in.Drill)+", when it has ended"), nil
 	}
 	views, pairs := Look(ctx, a.Hosts, out.Input)
 	if err := ctx.Err(); err != nil {
@@ -98,7 +98,7 @@ func lateBy(start plans.DrillStart, info activity.Info) time.Duration {
 
 // DrillTooLate is why a drill is not begun any more.
 func DrillTooLate(drill string, late, within time.Duration) plans.Finding {
-	return plans.Finding{Severity: plans.Blocker, Code: plans.DrillMissed, Means: "nothing was tested", Remedy: "lifeboat drill run " + drill + " makes up for it",
+	return plans.Finding{Severity: plans.Blocker, Code: plans.DrillMissed, Means: "nothing was tested", Remedy: "lifeboat drill run " + plans.ShellWord(drill) + " makes up for it",
 		Text: fmt.Sprintf("it was due %s ago, and may begin %s late at most", late.Round(time.Second), plans.Duration(within))}
 }
 

@@ -93,7 +93,7 @@ func (p AlertPolicy) WatchRun(id string, s RunStatus) Watched {
 		}
 		w.Problems = append(w.Problems, Problem{
 			Key: fmt.Sprintf("%d %s %d", q.Step, q.VMID, q.Since.UnixNano()), Group: q.Text + q.Owner,
-			What: who + ": " + what, Means: q.SafeToWait, Do: "lifeboat run show " + orWord(runName(id), s.Plan), Since: q.Since,
+			What: who + ": " + what, Means: q.SafeToWait, Do: "lifeboat run show " + ShellWord(orWord(runName(id), s.Plan)), Since: q.Since,
 			Urgent: s.Operation != TestFailover,
 		})
 	}
@@ -134,7 +134,7 @@ func (p AlertPolicy) WatchEnd(id string, s RunStatus, later bool) Watched {
 		return w
 	}
 	w.Problems = []Problem{{
-		Key: ended, What: orWord(s.Summary, "it says no more"), Means: s.GoodCopy, Do: "lifeboat run show " + orWord(runName(id), s.Plan), Since: s.Ended,
+		Key: ended, What: orWord(s.Summary, "it says no more"), Means: s.GoodCopy, Do: "lifeboat run show " + ShellWord(orWord(runName(id), s.Plan)), Since: s.Ended,
 		Urgent: bad && s.Operation != TestFailover,
 	}}
 	return w
@@ -157,7 +157,7 @@ func arrived(s RunStatus) string {
 		there = []string{fmt.Sprintf("%d VMs of %s are protected at %s", len(there), strings.TrimPrefix(s.Plan, ProtectionPlan("")), s.To)}
 	}
 	if len(others) > mostNamed {
-		others = []string{fmt.Sprintf("%d VMs of %s are NOT PROTECTED YET: lifeboat run show %s", len(others), strings.TrimPrefix(s.Plan, ProtectionPlan("")), s.Plan)}
+		others = []string{fmt.Sprintf("%d VMs of %s are NOT PROTECTED YET: lifeboat run show %s", len(others), strings.TrimPrefix(s.Plan, ProtectionPlan("")), ShellWord(s.Plan))}
 	}
 	return strings.Join(slices.Concat(there, others), "\n")
 }

@@ -200,10 +200,10 @@ func WhyMissed(drill string, due time.Time, reports []Report, running time.Time,
 		}
 		overlapped = overlapped || r.Status.Started.Before(due) && r.Status.Ended.After(due)
 	}
-	f := Finding{Severity: Blocker, Means: "nothing was tested", Remedy: "lifeboat drill run " + drill}
+	f := Finding{Severity: Blocker, Means: "nothing was tested", Remedy: "lifeboat drill run " + ShellWord(drill)}
 	switch {
 	case paused:
-		f.Code, f.Text, f.Remedy = DrillPaused, "the calendar is paused ("+orWord(note, "nobody said why")+")", "lifeboat drill resume "+drill
+		f.Code, f.Text, f.Remedy = DrillPaused, "the calendar is paused ("+orWord(note, "nobody said why")+")", "lifeboat drill resume "+ShellWord(drill)
 	case overlapped:
 		f.Code, f.Text = DrillBusy, "the drill before it was still going on"
 	default:
@@ -239,7 +239,7 @@ func MissedDrillWords(drill string, missed []Report) string {
 		}
 	}
 	return fmt.Sprintf("DRILL  %s was missed %d times, due from %s to %s UTC: %s. Nothing was tested, and nothing was changed. Once is enough: lifeboat drill run %s",
-		drill, len(missed), due(0).UTC().Format("Mon 2 Jan 15:04"), due(last).UTC().Format("Mon 2 Jan 15:04"), strings.Join(whys, "; "), drill)
+		drill, len(missed), due(0).UTC().Format("Mon 2 Jan 15:04"), due(last).UTC().Format("Mon 2 Jan 15:04"), strings.Join(whys, "; "), ShellWord(drill))
 }
 
 // LastOfDrill is the report of a drill of the calendar that was due last: a moment that

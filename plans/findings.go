@@ -2,7 +2,6 @@ package plans
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -82,15 +81,4 @@ type HostView struct {
 type SwitchView struct {
 	Name string `json:"name"`
 	Type string `json:"type"` // External, Internal, Private
-}
-
-// ShellWord quotes a name so that it can be pasted into a shell.
-func ShellWord(s string) string {
-	plain := func(r rune) bool {
-		return strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -79,7 +79,7 @@ func (l Like) Known(cfg *Config) (bool, error) {
 		return false, fmt.Errorf("%q is a group: --like goes with a VM", g.Name)
 	case g.Name != l.Group.Name:
 		return false, &Refusal{What: fmt.Sprintf("the configuration has %s in group %s already, and %s is in %s", vms[0].Name, g.Name, l.Other.Name, l.Group.Name),
-			Do: fmt.Sprintf("lifeboat protect %s protects it as its group says; another group: unprotect it, then move its lines there", vms[0].Name)}
+			Do: fmt.Sprintf("lifeboat protect %s protects it as its group says; another group: unprotect it, then move its lines there", ShellWord(vms[0].Name))}
 	}
 	return true, nil
 }
@@ -157,7 +157,7 @@ func (l Like) standsElsewhere(cfg *Config, all []Copy) error {
 			return r
 		}
 	}
-	r.Do = fmt.Sprintf("write a group from %s, with the VM in it, then lifeboat protect %s", c.Host, c.Name)
+	r.Do = fmt.Sprintf("write a group from %s, with the VM in it, then lifeboat protect %s", c.Host, ShellWord(c.Name))
 	return r
 }
 

@@ -380,11 +380,11 @@ func (h *orphanHunt) sender(c orphanCopy, real []orphanCopy, which string) {
 	f.Commands = []string{onVM(c, "Get-VMReplication -VM $vm | where ReplicationRelationshipType -eq "+which+" | Remove-VMReplication")}
 	f.Evidence = []string{c.says(), fmt.Sprintf("it sends to %s, and no host has a replica of it", rel.Replica), lastCopy(rel.Last)}
 	f.Risk = "It is not protected, whatever it shows. Ending its replication changes nothing in the VM, which goes on; then protect it again."
-	f.Undo = "lifeboat protect " + c.vm.Name
+	f.Undo = "lifeboat protect " + ShellWord(c.vm.Name)
 	if at != nil {
 		f.Kind = OrphanReplicaEnded
 		f.Evidence = append(f.Evidence, at.says())
-		f.Undo = "lifeboat protect " + c.vm.Name + " --seed existing"
+		f.Undo = "lifeboat protect " + ShellWord(c.vm.Name) + " --seed existing"
 	}
 	f.onlyCopyTakesAWord()
 	h.add(c.host, f, needs{everyHost: true, age: true})

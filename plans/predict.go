@@ -180,7 +180,7 @@ func wayBack(in RunInput) string {
 		}
 		return "none: the old copies become replicas. The way home is then lifeboat failback " + ShellWord(in.Plan)
 	case Protect:
-		return "lifeboat unprotect " + strings.TrimPrefix(in.Plan, ProtectionPlan(""))
+		return "lifeboat unprotect " + ShellWord(strings.TrimPrefix(in.Plan, ProtectionPlan("")))
 	case Unprotect:
 		return "none by a command: protecting again needs a new first copy; --seed existing begins from the copies that stay at " + in.To
 	case PlannedFailover, Fence:

@@ -227,7 +227,7 @@ func (r *ready) people() {
 	case d == nil:
 	case !d.Passed:
 		f.Code, f.Text = "drill-failed", "the last test failover did not pass: "+d.Run
-		f.Remedy = "lifeboat journal report " + d.Run
+		f.Remedy = "lifeboat journal report " + ShellWord(d.Run)
 	case r.look.Now.Sub(d.Ended) > drillOld:
 		f.Code, f.Text = "drill-old", fmt.Sprintf("the last test failover passed %d days ago", int(r.look.Now.Sub(d.Ended)/(24*time.Hour)))
 	default:

@@ -196,7 +196,7 @@ func (a *likeLook) orLines(files []plans.File, err error) error {
 	}
 	if _, adds, bad := plans.AddLike(files, a.like.Other, vm, a.like.Part(a.facts.Copy)); bad == nil {
 		refused.Lines = adds
-		refused.Do = fmt.Sprintf("it is only missing in the configuration: write it there, as below; lifeboat protect %s then says whether it is protected", vm.Name)
+		refused.Do = fmt.Sprintf("it is only missing in the configuration: write it there, as below; lifeboat protect %s then says whether it is protected", plans.ShellWord(vm.Name))
 	}
 	return err
 }

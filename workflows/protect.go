@@ -19,7 +19,7 @@ func protectShape() shape {
 		},
 		upWords: "protecting", doneWords: "replicating to %s: protected", upLimit: moveLimit,
 		wayBack: func(p *planRun) string {
-			return "lifeboat unprotect " + strings.TrimPrefix(p.in.Plan, plans.ProtectionPlan(""))
+			return "lifeboat unprotect " + plans.ShellWord(strings.TrimPrefix(p.in.Plan, plans.ProtectionPlan("")))
 		},
 	}
 }

@@ -190,7 +190,7 @@ func (r *repairRun) look(ctx workflow.Context) error {
 		switch news := vm.Look(step, now, r.status.Speed); {
 		case news == "":
 		case step.Rung == plans.RungAsk:
-			asks = append(asks, fmt.Sprintf("%s: %s. Answer: lifeboat repair approve %s", vm.Label, strings.TrimSuffix(news, "."), typed(vm.Label)))
+			asks = append(asks, fmt.Sprintf("%s: %s. Answer: lifeboat repair approve %s", vm.Label, strings.TrimSuffix(news, "."), plans.ShellWord(vm.Label)))
 		default:
 			r.tell(ctx, vm.Label+": "+news)
 		}
@@ -207,14 +207,6 @@ func (r *repairRun) look(ctx workflow.Context) error {
 		r.note(ctx, ask, i == 0)
 	}
 	return nil
-}
-
-// typed is a name as it is typed to a command.
-func typed(name string) string {
-	if strings.ContainsAny(name, " ()[]&;'") {
-		return `"` + name + `"`
-	}
-	return name
 }
 
 // act takes a VM's next rung in a workflow that goes by the VM's id: while

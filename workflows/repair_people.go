@@ -61,7 +61,7 @@ func (r *repairRun) check(a plans.Answer) (plans.Answer, error) {
 	case a.Choice == plans.ChoiceApprove && vm.Step.Rung != plans.RungAsk, vm.Step.Wants == "":
 		return a, no("nothing is asked about %s: %s (%s)", vm.Label, vm.Step.Rung, vm.Step.Why)
 	case a.About != "" && a.About != vm.Step.Asks():
-		return a, no("meanwhile it is about something else, %s: %s. Look again: lifeboat repair show %s", vm.Step.Wants, vm.Step.Why, vm.Label)
+		return a, no("meanwhile it is about something else, %s: %s. Look again: lifeboat repair show %s", vm.Step.Wants, vm.Step.Why, plans.ShellWord(vm.Label))
 	}
 	return a, nil
 }

@@ -281,7 +281,7 @@ func give(ctx context.Context, client *control.Client, plan string, a plans.Answ
 		return result, fail(exitRefused, "REFUSED  %s", no.Reason)
 	}
 	if err != nil {
-		return result, fail(exitNoAccess, "the answer may not have reached the run: %v. Look: lifeboat run show %s", err, plan)
+		return result, fail(exitNoAccess, "the answer may not have reached the run: %v. Look: lifeboat run show %s", err, shellWord(plan))
 	}
 	return result, nil
 }

@@ -114,7 +114,7 @@ func showQuestion(t terminal, s plans.RunStatus, group []plans.Question) {
 	if q.Quorum > 1 {
 		t.wrapped("    ", 4, quorumWords(q))
 	}
-	for _, line := range answerCommands(runName(s.Plan, s.Operation), group) {
+	for _, line := range answerCommands(shellWord(runName(s.Plan, s.Operation)), group) {
 		t.say("    %s", line)
 	}
 	showRaw(t, raw)

@@ -313,9 +313,9 @@ func agreedText(q plans.Question) string {
 // runName is how the run is named to the commands: a drill as drill/PLAN.
 func runName(s plans.RunStatus) string {
 	if s.Operation == plans.TestFailover {
-		return "drill/" + s.Plan
+		return plans.ShellWord("drill/" + s.Plan)
 	}
-	return s.Plan
+	return plans.ShellWord(s.Plan)
 }
 
 // nextCommand is what to type when no question waits.
@@ -324,7 +324,7 @@ func nextCommand(s plans.RunStatus) string {
 	case len(s.Waiting) > 0:
 		return ""
 	case !s.Ended.IsZero() && s.RunID != "":
-		return "lifeboat journal report " + s.RunID
+		return "lifeboat journal report " + plans.ShellWord(s.RunID)
 	case s.Verdict == plans.VerdictPaused:
 		return fmt.Sprintf("lifeboat run resume %s --by NAME", runName(s))
 	}
