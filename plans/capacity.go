@@ -248,7 +248,7 @@ func takesNoPart(in RunInput, vm RunVM, p Pair) string {
 		return fmt.Sprintf("not failed over: it belongs to %s, and %s holds its replica", p.Source.Host, p.Target.Host)
 	case source == Missing && in.Replace != "":
 		return fmt.Sprintf("not failed over: %s holds its replica, the only copy; fail it over first, then replace the host again", p.Target.Host)
-	case in.Operation == Commit, !p.Source.Reached:
+	case in.Operation == Commit, in.Chain == ChainKeep && !p.Source.Reached:
 		return fmt.Sprintf("not failed over: %s holds its replica", p.Target.Host)
 	}
 	return ""

@@ -86,7 +86,7 @@ func onlyStages(in RunInput, stages []string) RunInput {
 	}
 	var steps []RunStep
 	for _, step := range in.Steps {
-		if step.of != "" && !slices.Contains(stages, step.of) {
+		if step.Of != "" && !slices.Contains(stages, step.Of) {
 			for i := range step.VMs {
 				in.LeftOut = append(in.LeftOut, LeftOut{VM: step.VMs[i].Label, Why: "this drill does not test stage " + step.Name, Tenant: step.VMs[i].Tenant})
 			}

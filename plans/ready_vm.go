@@ -247,7 +247,7 @@ var trouble = map[Class][3]string{
 func (r *ready) both(vm RunVM, p Pair) {
 	if runs(p.Source) && runs(p.Target) {
 		r.add(Finding{Severity: Blocker, Code: "two-copies-run", VM: vm.Label, seenOn: [2]string{vm.SourceHost, vm.TargetHost}, Text: "copies of it run at " + vm.SourceHost + " and at " + vm.TargetHost,
-			Means: "two servers take orders under one name, and only one of them can be kept", Remedy: "take one off the network now; look which one has users"})
+			Means: "two servers take orders under one name, and only one of them can be kept", Remedy: "lifeboat fence " + ShellWord(r.in.Plan) + "; if it knows of no watch, take the one without users off the network now"})
 	}
 	if to := p.Source.ReplicaServer; familyOf(Classify(p.Source)) == famPrimary && to != "" && vm.TargetName != "" && !sameServer(to, vm.TargetName) && !isLeftOut(p.Target, p.Source) {
 		r.add(Finding{Severity: Blocker, Code: "replicates-elsewhere", VM: vm.Label, Host: vm.SourceHost, Text: "it replicates to " + to + ", not to " + vm.TargetHost,

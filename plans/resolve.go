@@ -77,7 +77,7 @@ func Resolve(cfg *Config, plan *RecoveryPlan, r Request) (RunInput, error) {
 		in.LeftOut = append(in.LeftOut, left...)
 		stage = orWord(plan.Steps[i].Stage, stage)
 		if ok {
-			step.Number, step.of = len(in.Steps)+1, stage
+			step.Number, step.Of = len(in.Steps)+1, stage
 			in.Steps = append(in.Steps, step)
 		}
 	}

@@ -136,9 +136,9 @@ type RunStep struct {
 	VMs      []RunVM     `json:"vms,omitempty"`
 	Manual   *ManualStep `json:"manual,omitempty"`
 	Notice   *Notice     `json:"notice,omitempty"`
-	// of is the stage that a manual step or a notice is written after, "" before the
+	// Of is the stage that a manual step or a notice is written after, "" before the
 	// first.
-	of string
+	Of string `json:"of,omitempty"`
 }
 
 // RunVM is one VM of a run.

@@ -102,7 +102,8 @@ func findVM(records []plans.TickRecord, name string) (string, error) {
 	found := map[string]string{}
 	for _, r := range records {
 		for _, l := range r.Legs {
-			if strings.EqualFold(l.VM, name) || l.Label == name || strings.HasPrefix(l.Label, name+" (") {
+			label, _, _ := strings.Cut(l.Label, " (")
+			if strings.EqualFold(l.VM, name) || strings.EqualFold(l.Label, name) || strings.EqualFold(label, name) {
 				found[l.VM] = l.Label
 			}
 		}
