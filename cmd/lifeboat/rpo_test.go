@@ -81,7 +81,7 @@ func TestParseSince(t *testing.T) {
 func TestFindVM(t *testing.T) {
 	leg := func(id, label string) plans.LegStatus { return plans.LegStatus{VM: id, Label: label} }
 	records := []plans.TickRecord{{Legs: []plans.LegStatus{leg("1", "db (1)"), leg("3", "web")}}, {Legs: []plans.LegStatus{leg("2", "db (2)"), leg("3", "web")}}}
-	for name, want := range map[string]string{"web": "3", "2": "2", "db (1)": "1", "AAAAAAAA-0000-4000-8000-000000000001": "aaaaaaaa-0000-4000-8000-000000000001"} {
+	for name, want := range map[string]string{"web": "3", "WEB": "3", "2": "2", "db (1)": "1", "AAAAAAAA-0000-4000-8000-000000000001": "aaaaaaaa-0000-4000-8000-000000000001"} {
 		if got, err := findVM(records, name); err != nil || got != want {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}

@@ -171,7 +171,7 @@ func (r *running) startServer(ctx context.Context, o upOptions) error {
 		r.server, err = embedded.Start(ctx, options)
 	}
 	switch {
-	case errors.Is(err, embedded.ErrHeld):
+	case errors.Is(err, embedded.ErrHeld), errors.Is(err, embedded.ErrFull):
 		return &failure{exitNoAccess, err}
 	case err != nil:
 		return fail(exitUsage, "%v", err)

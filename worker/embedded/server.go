@@ -78,19 +78,32 @@ type Server struct {
 // ErrHeld is when another program holds the database.
 var ErrHeld = errors.New("is held by another program; nothing was changed. End that program (a backup, a virus scan, a database browser), then start the engine again")
 
+// ErrFull is when the database cannot grow.
+var ErrFull = errors.New("finds no space left on its disk; nothing was changed. Make room there, then start the engine again: runs go on where they were")
+
 // Start brings up the server and the UI and returns when the server accepts
 // calls. The database is durable: write-ahead log, synced at every commit.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	s, err := start(ctx, o)
-	if err != nil && strings.Contains(err.Error(), sqliteBusy) {
-		return nil, fmt.Errorf("the database %s %w", filepath.Join(o.Dir, DatabaseFile), ErrHeld)
-	}
-	return s, err
+	return s, told(err, filepath.Join(o.Dir, DatabaseFile))
 }
 
-// sqliteBusy is SQLite's name for its result code 5, which the Temporal server
-// passes on as text only.
-const sqliteBusy = "SQLITE_BUSY"
+// SQLite's words for its result codes 5 and 13, which the Temporal server passes on
+// as text only.
+const (
+	sqliteBusy = "SQLITE_BUSY"
+	sqliteFull = "database or disk is full"
+)
+
+// told is what a person can do about, in place of all that the server says of it.
+func told(err error, database string) error {
+	for text, known := range map[string]error{sqliteBusy: ErrHeld, sqliteFull: ErrFull} {
+		if err != nil && strings.Contains(err.Error(), text) {
+			return fmt.Errorf("the database %s %w", database, known)
+		}
+	}
+	return err
+}
 
 func start(ctx context.Context, o Options) (*Server, error) {
 	ports, err := choosePorts(o.Port, o.UIPort)

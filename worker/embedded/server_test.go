@@ -88,6 +88,19 @@ func startIsRefused(t *testing.T, dir string) {
 	}
 }
 
+// A disk that is full as the engine starts: SQLite says so in words that reach us
+// through a page of the server's own.
+func TestAFullDiskIsSaidPlainly(t *testing.T) {
+	err := told(errors.New("could not build arguments for function: Failed to commit transaction. Error: database or disk is full (13)"), "d/temporal.db")
+	if !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), "d/temporal.db finds no space left") || strings.Contains(err.Error(), "arguments") {
+		t.Error(err)
+	}
+	other := errors.New("something else")
+	if told(other, "d") != other || told(nil, "d") != nil {
+		t.Error("what is not known stays as it is")
+	}
+}
+
 func holdDatabase(t *testing.T, dir, how string) (release func()) {
 	t.Helper()
 	db, err := sql.Open("sqlite", filepath.Join(dir, DatabaseFile))
