@@ -273,6 +273,30 @@ type SchedulePause struct {
 	Since  time.Time `json:"since"`
 }
 
+// pausedLong is how long a pause may last before people are reminded of it.
+const pausedLong = 24 * time.Hour
+
+// QuietSchedule is what to tell of a schedule that has not ticked since last; err is
+// why it does not say how it stands. Of a pause that somebody made within a day it is
+// nothing.
+func QuietSchedule(id ScheduleID, paused *SchedulePause, err error, last, now time.Time) (p Problem, is bool) {
+	name := ShellWord(id.String())
+	p = Problem{
+		Key: "schedule/" + id.String(), Group: "schedules-quiet", What: fmt.Sprintf("the replication schedule %s does not tick", id), Since: last,
+		Means: "nothing of it is measured, kept as history or repaired", Do: "lifeboat schedule show " + name,
+	}
+	switch {
+	case paused != nil && now.Sub(paused.Since) < pausedLong:
+		return Problem{}, false
+	case paused != nil:
+		p.What, p.Since = fmt.Sprintf("the replication schedule %s is paused by %s: %s", id, paused.By, paused.Reason), paused.Since
+		p.Group, p.Do = "schedules-paused", "lifeboat schedule resume "+name
+	case err != nil:
+		p.What += ": " + err.Error()
+	}
+	return p, true
+}
+
 // TickResult is one tick in short.
 type TickResult struct {
 	// Gone is true when the configuration has the schedule no longer.

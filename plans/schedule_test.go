@@ -1,7 +1,9 @@
 package plans
 
 import (
+	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 )
@@ -88,5 +90,26 @@ func TestSchedulesWatchBothEndsOfEveryLeg(t *testing.T) {
 	}
 	if l := all[0].Legs[0]; l.Target != Duration(2*time.Minute) || *l.Policy.RecoveryPoints != 0 || len(all[3].VMs()) != 3 {
 		t.Errorf("a leg is %+v", l)
+	}
+}
+
+// A pause that somebody forgot ended history and repairs without a word; one that
+// was made today is on purpose.
+func TestAForgottenPauseIsTold(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	id, last := ScheduleID{Host: "HQ 1", Frequency: Frequency(5 * time.Minute)}, now.Add(-30*time.Hour)
+	pause := func(ago time.Duration) *SchedulePause {
+		return &SchedulePause{By: "dana", Reason: "new switch", Since: now.Add(-ago)}
+	}
+	if p, is := QuietSchedule(id, pause(23*time.Hour), nil, last, now); is {
+		t.Errorf("of today: %+v", p)
+	}
+	p, is := QuietSchedule(id, pause(25*time.Hour), nil, last, now)
+	if !is || !strings.Contains(p.What, "paused by dana: new switch") || !p.Since.Equal(now.Add(-25*time.Hour)) || p.Do != "lifeboat schedule resume "+ShellWord(id.String()) {
+		t.Errorf("%v %+v", is, p)
+	}
+	stuck, is := QuietSchedule(id, nil, errors.New("no worker answers"), last, now)
+	if !is || !strings.HasSuffix(stuck.What, "does not tick: no worker answers") || !stuck.Since.Equal(last) || stuck.Group == p.Group {
+		t.Errorf("%v %+v", is, stuck)
 	}
 }

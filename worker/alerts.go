@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -365,10 +366,13 @@ func (l *lookout) looked(r plans.ReadyReport) bool {
 	return true
 }
 
-// trouble is a changed configuration that the engine does not use.
+// trouble is a changed configuration that the engine does not use, and schedules
+// that measure nothing.
 func (w *watch) trouble() []plans.Problem {
 	l := w.schedules()
-	var out []plans.Problem
+	w.mu.Lock()
+	out := slices.Clone(w.silent)
+	w.mu.Unlock()
 	if l.Problem != "" {
 		first, _, _ := strings.Cut(l.Problem, "\n")
 		out = append(out, plans.Problem{Key: "configuration", What: "the changed configuration is not used: " + first, Means: "the engine goes on with the one before", Do: "lifeboat plan validate", Since: l.Since})

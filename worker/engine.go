@@ -216,7 +216,7 @@ func (e *Engine) deps(o Options) activities.Deps {
 	return activities.Deps{
 		Hosts: e.hosts.host, Journal: o.Folder.Journal, Dial: dialer(o.Configuration),
 		Secrets: secrets{o.Configuration.Dir}.resolve, ReadFile: func(name string) ([]byte, error) { return os.ReadFile(e.hosts.path(name)) },
-		History: o.Folder.Journal, Schedule: e.watch.schedule, Log: o.Log, Version: o.Version, Simulated: o.Configuration.Lab != nil,
+		History: o.Folder.Journal, Schedule: e.watch.ticking, Log: o.Log, Version: o.Version, Simulated: o.Configuration.Lab != nil,
 		Tell: e.alerts.tell, Repair: e.repairs.deps(), Drills: e.drills.deps(), Orphans: e.orphans.deps(), Canaries: e.canary.deps(),
 	}
 }

@@ -44,6 +44,10 @@ type watch struct {
 	found map[plans.ScheduleID]plans.HostSchedule
 	seen  string // fingerprint of the files that were read last
 	list  control.ScheduleList
+	// ticked is when a schedule's last tick began, silent what is told of those of
+	// which it is long ago.
+	ticked map[plans.ScheduleID]time.Time
+	silent []plans.Problem
 
 	schedulesOf *control.Client
 	worker      sdkworker.Worker
@@ -55,7 +59,7 @@ type watch struct {
 }
 
 func newWatch(o Options, h *hosts, adopted func(*Configuration)) *watch {
-	w := &watch{hosts: h, log: o.Log, path: o.Configuration.Path, metrics: o.Metrics, adopted: adopted}
+	w := &watch{hosts: h, log: o.Log, path: o.Configuration.Path, metrics: o.Metrics, adopted: adopted, ticked: map[plans.ScheduleID]time.Time{}}
 	w.list.Config = w.path
 	w.seen, _ = fingerprint(w.path)
 	w.adopt(o.Configuration)
@@ -78,6 +82,7 @@ func (w *watch) adopt(cfg *Configuration) (changed []plans.ScheduleID) {
 	}
 	for id := range before {
 		if _, still := w.found[id]; !still {
+			delete(w.ticked, id)
 			changed = append(changed, id)
 		}
 	}
@@ -261,6 +266,7 @@ func (w *watch) mend(ctx context.Context, changed []plans.ScheduleID) {
 		}
 	}
 	all.Wait()
+	w.askQuiet(ctx, time.Now())
 }
 
 func (w *watch) begin(ctx context.Context, id plans.ScheduleID) error {
