@@ -29,11 +29,11 @@ func TestDecideSaysWhichCopyIsGood(t *testing.T) {
 		good           string
 		says, never    string
 	}{
-		{"quiet day", standingCopy("A", "Running", "Primary", "Replicating"), replica, SiteAnswers, "hq", "failover 'hq loss' --planned", "cannot be seen"},
+		{"quiet day", standingCopy("A", "Running", "Primary", "Replicating"), replica, SiteAnswers, "hq", "failover \"hq loss\" --planned", "cannot be seen"},
 		{"site dark", dark, replica, SiteSilent, "", "newest data of all 1 VMs is at hq", "Good copy"},
 		{"over, site dark", dark, over, SiteSilent, "dr", "What is at hq is OLD", "--unplanned"},
-		{"over, old copy fenced", standingCopy("A", "Off", "Primary", "WaitingForStartResynchronize"), over, SiteAnswers, "dr", "lifeboat reprotect 'hq loss'", "--planned"},
-		{"both run", standingCopy("A", "Running", "Primary", "WaitingForStartResynchronize"), over, SiteAnswers, "", "lifeboat fence 'hq loss'", "--planned"},
+		{"over, old copy fenced", standingCopy("A", "Off", "Primary", "WaitingForStartResynchronize"), over, SiteAnswers, "dr", "lifeboat reprotect \"hq loss\"", "--planned"},
+		{"both run", standingCopy("A", "Running", "Primary", "WaitingForStartResynchronize"), over, SiteAnswers, "", "lifeboat fence \"hq loss\"", "--planned"},
 		{"one host of the site dark", dark, replica, SiteAnswers, "", "not every host there", "--planned"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -71,11 +71,11 @@ func TestAPlannedFailoverAfterAnUnplannedOneKeepsTheGoodCopy(t *testing.T) {
 	intent := Intent{Plan: "hq loss", Operation: PlannedFailover, UpTo: PhaseReverse}
 
 	again := Next(intent, old, over)
-	if again.Kind != Refuse || !strings.Contains(again.Remedy, "lifeboat reprotect 'hq loss'") || strings.Contains(again.Remedy, "Stop-VMFailover") {
+	if again.Kind != Refuse || !strings.Contains(again.Remedy, "lifeboat reprotect \"hq loss\"") || strings.Contains(again.Remedy, "Stop-VMFailover") {
 		t.Errorf("again: %s: %s %s", again.Kind, again.Why, again.Remedy)
 	}
 	home := Next(intent, over, old)
-	if home.Kind != Refuse || !strings.Contains(home.Why, "NOT PROTECTED") || !strings.Contains(home.Remedy, "lifeboat reprotect 'hq loss'") {
+	if home.Kind != Refuse || !strings.Contains(home.Why, "NOT PROTECTED") || !strings.Contains(home.Remedy, "lifeboat reprotect \"hq loss\"") {
 		t.Errorf("home: %s: %s %s", home.Kind, home.Why, home.Remedy)
 	}
 }
