@@ -40,7 +40,7 @@ func cancelFailover(intent Intent, s, t Copy) Decision {
 	}
 	unused := Classify(t) == RFailedOver && intent.NeverStarted
 	if !unused && !intent.LoseWrites {
-		return refuse(writesAt(t), "to keep it, go forward. To give it up, say so: lifeboat cancel PLAN --lose-writes")
+		return refuse(writesAt(t), "to keep it, go forward. To give it up, say so: lifeboat cancel "+intent.plan()+" --lose-writes")
 	}
 	why := "take the failover at " + t.Host + " back, as a person decided: what was written there" + runningFor(t) + " is lost"
 	if unused {

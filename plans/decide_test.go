@@ -141,3 +141,16 @@ func TestAThirdCopyIsKeptWhileTheFirstSiteIsDark(t *testing.T) {
 		}
 	}
 }
+
+// A remedy names the plan, and a host whose name begins with PLAN keeps its own.
+func TestARemedyNamesThePlanAndNoOtherHost(t *testing.T) {
+	over := standingCopy("PLANT2", "Running", "Replica", "FailedOverWaitingCompletion")
+	over.FailoverType = "Regular"
+	again := Next(Intent{Plan: "hq loss", Operation: PlannedFailover, UpTo: PhaseReverse},
+		standingCopy("PLAN-HV01", "Off", "Primary", "WaitingForStartResynchronize"), over)
+	for _, word := range []string{"stay at PLANT2:", "the copy at PLAN-HV01 and", `lifeboat reprotect "hq loss".`, `lifeboat cancel "hq loss" --lose-writes`} {
+		if again.Kind != Refuse || !strings.Contains(again.Remedy, word) {
+			t.Errorf("%s %s: no %q in %q", again.Kind, again.Why, word, again.Remedy)
+		}
+	}
+}

@@ -123,13 +123,7 @@ func (b *beside) part(p PlanVM) PlanVM {
 
 // addsOnly reads the changed files and says when more than the VM would change.
 func (b *beside) addsOnly(files, changed []File) error {
-	after := slices.Clone(files)
-	for i := range after {
-		if n := slices.IndexFunc(changed, func(f File) bool { return f.Name == after[i].Name }); n >= 0 {
-			after[i] = changed[n]
-		}
-	}
-	got, err := Decode(after)
+	got, err := Decode(Replaced(files, changed))
 	if err != nil {
 		return fmt.Errorf("with it the configuration would not be valid: %w", err)
 	}

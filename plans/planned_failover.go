@@ -110,7 +110,7 @@ func busySource(s Copy) Decision {
 func afterFailover(intent Intent, s, t Copy) Decision {
 	if olderPoint(t) && Classify(s) != PPrepared {
 		return refuse(fmt.Sprintf("the copy at %s was failed over already, unplanned%s: what users wrote there since is nowhere else, and the copy at %s has not got it", t.Host, hasRun(t), s.Host),
-			"to stay at "+t.Host+": lifeboat reprotect PLAN. To go back to the copy at "+s.Host+" and lose what was written at "+t.Host+": lifeboat cancel PLAN --lose-writes")
+			"to stay at "+t.Host+": lifeboat reprotect "+intent.plan()+". To go back to the copy at "+s.Host+" and lose what was written at "+t.Host+": lifeboat cancel "+intent.plan()+" --lose-writes")
 	}
 	if olderPoint(t) {
 		return refuse(fmt.Sprintf("the copy at %s was failed over to an older point (%s): it lacks the last changes, which are at %s", t.Host, t.FailoverType, s.Host),
@@ -181,7 +181,7 @@ func atTargetAlready(intent Intent, s, t Copy) Decision {
 			"compare both, then make the other one a replica: Set-VMReplication -AsReplica on its host")
 	case RFailedOver, RFailedOverOn, RFailedOverMid, RCommitted, RCommittedOn:
 		return refuse(fmt.Sprintf("it was failed over at %s and does not replicate to %s yet: it is NOT PROTECTED, and there is nothing to move it by. What is at %s is OLD", s.Host, t.Host, t.Host),
-			"lifeboat reprotect PLAN, and this again when that is done")
+			"lifeboat reprotect "+intent.plan()+", and this again when that is done")
 	default:
 		return unexpected(s, t)
 	}

@@ -3,7 +3,6 @@ package plans
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Phases are the phases of an operation in the order in which a run releases
@@ -46,14 +45,14 @@ func (i Intent) released(phase Phase) bool {
 	return slices.Index(order, phase) <= slices.Index(order, i.UpTo)
 }
 
+// plan is its plan as a command names it; a run of an earlier version does not tell.
+func (i Intent) plan() string { return ShellWord(orWord(i.Plan, "PLAN")) }
+
 // Next decides what is to be done now for one VM: one act, a wait, nothing
 // more, a refusal, or that it cannot be known. It is the only place where
 // Lifeboat decides about a VM. Every pair of views has an answer.
 func Next(intent Intent, source, target Copy) Decision {
 	d := decide(intent, source, target)
-	if intent.Plan != "" {
-		d.Remedy = strings.ReplaceAll(d.Remedy, " PLAN", " "+ShellWord(intent.Plan))
-	}
 	if d.Kind != Act {
 		d.Good = goodSide(intent, source, target)
 	}

@@ -116,13 +116,7 @@ func named(r plans.ProtectionRequest, name string) plans.ProtectionRequest {
 }
 
 func withFiles(cfg *Configuration, files, changed []plans.File) (*Configuration, error) {
-	after := slices.Clone(files)
-	for i := range after {
-		if text := dataOf(changed, after[i].Name); text != nil {
-			after[i].Data = text
-		}
-	}
-	config, err := plans.Decode(after)
+	config, err := plans.Decode(plans.Replaced(files, changed))
 	return &Configuration{Config: config, Dir: cfg.Dir, Path: cfg.Path}, err
 }
 

@@ -44,13 +44,7 @@ func RewriteFiles(files, changed []plans.File) ([]string, error) {
 
 // CheckFiles checks the configuration that the changed files would make.
 func CheckFiles(files, changed []plans.File) error {
-	after := slices.Clone(files)
-	for i := range after {
-		if n := slices.IndexFunc(changed, func(f plans.File) bool { return f.Name == after[i].Name }); n >= 0 {
-			after[i] = changed[n]
-		}
-	}
-	_, err := plans.Decode(after)
+	_, err := plans.Decode(plans.Replaced(files, changed))
 	return err
 }
 

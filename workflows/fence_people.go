@@ -34,8 +34,9 @@ func (f *fenceRun) askAbout(now time.Time, vm plans.FencedVM, d plans.Decision) 
 	f.status.Waiting = append(f.status.Waiting, q)
 }
 
-// alert tells people of every copy that runs, at once and again every hour; also
-// at once that it has become the only one. Nothing waits for it: a full disk must not keep the watch from looking.
+// alert tells people of every copy that runs, at once and again every hour; also at
+// once that it has become the only one. Nothing waits for it: a full disk must not
+// keep the watch from looking.
 func (f *fenceRun) alert(ctx workflow.Context) {
 	now := workflow.Now(ctx).UTC()
 	for _, q := range f.status.Waiting {

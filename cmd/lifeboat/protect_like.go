@@ -26,7 +26,7 @@ func protectLike(t terminal, c *cli.Context, name string, asJSON bool) error {
 	like := plans.LikeRequest{VM: name, Like: c.String("like"), To: c.String("to"), FailoverIP: c.String("failover-ip")}
 	look, err := worker.LookAtLike(c.Context, c.String("config"), c.String("data"), like, request, ahead)
 	if err != nil {
-		return likeError(t, err)
+		return likeError(t, name, err)
 	}
 	words := t
 	if asJSON {
@@ -122,7 +122,7 @@ func showAdds(t terminal, adds []plans.Insertion) {
 }
 
 // likeError says why nothing is done, with what to do, and what a person may write.
-func likeError(t terminal, err error) error {
+func likeError(t terminal, vm string, err error) error {
 	var refused *plans.Refusal
 	var place *plans.PlaceError
 	switch {
@@ -131,7 +131,7 @@ func likeError(t terminal, err error) error {
 		return fail(exitRefused, "REFUSED  %s. Nothing was changed.\n  Do     %s", plain(refused.What), plain(refused.Do))
 	case errors.As(err, &place):
 		showAdds(terminal{out: t.err}, place.Lines)
-		return fail(exitRefused, "REFUSED  it cannot be written by itself: %v. Nothing was changed.\n  Do     write the lines above behind those lines, then: lifeboat protect VM", place)
+		return fail(exitRefused, "REFUSED  it cannot be written by itself: %v. Nothing was changed.\n  Do     write the lines above behind those lines, then: lifeboat protect %s", place, shellWord(vm))
 	}
 	return &failure{exitUsage, err}
 }
