@@ -125,6 +125,11 @@ func (h *Host) ready(ctx context.Context, l *lane, force bool) error {
 	if l.session != nil && l.session.alive() {
 		return nil
 	}
+	if l.opening != nil { // an earlier call's: when it fails, this one tries for itself
+		if err := l.open(ctx); ctx.Err() != nil || (err == nil && l.session.alive()) {
+			return err
+		}
+	}
 	h.drop(l)
 	if h.life.Err() != nil {
 		return errClosed
@@ -138,28 +143,22 @@ func (h *Host) ready(ctx context.Context, l *lane, force bool) error {
 	if err != nil {
 		return err
 	}
-	s, err := openSession(ctx, w, h.config.Library, h.log)
-	if ctx.Err() == nil || err == nil {
-		h.starts.note(err)
-	}
-	if err != nil {
-		return err
-	}
-	h.stats.sessions.Add(1)
-	l.session = s
-	return nil
+	l.opening = h.open(w)
+	return l.open(ctx)
 }
 
 // drop forgets a lane's session and closes it behind the caller's back.
 func (h *Host) drop(l *lane) {
-	s := l.session
-	if s == nil {
-		return
-	}
-	l.session = nil
+	s, o := l.session, l.opening
+	l.session, l.opening = nil, nil
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.behind.Go(s.close)
+	if s != nil {
+		h.behind.Go(s.close)
+	}
+	if o != nil {
+		h.behind.Go(o.close)
+	}
 }
 
 // Close ends all sessions. Calls that run get a NoAnswerError. The error is

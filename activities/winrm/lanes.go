@@ -9,9 +9,11 @@ import (
 	"time"
 )
 
-// lane holds at most one session and carries one call at a time.
+// lane holds at most one session, or one on its way, and carries one call at a
+// time.
 type lane struct {
 	session *session
+	opening *opening
 	idle    *time.Timer
 }
 
@@ -100,7 +102,7 @@ func (h *Host) give(p *pool, l *lane) {
 	if s := l.session; s != nil && s.ops >= recycle {
 		h.drop(l)
 	}
-	if l.session != nil && p == h.act {
+	if (l.session != nil || l.opening != nil) && p == h.act {
 		l.idle = time.AfterFunc(h.times.idle, func() {
 			if p.takeIdle(l) {
 				h.drop(l)

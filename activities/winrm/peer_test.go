@@ -368,6 +368,34 @@ func TestShellGoneIsOpenedAnew(t *testing.T) {
 	require.Eventually(t, func() bool { _, err := h.Run(t.Context(), act("a")); return err == nil && h.Stats().Sessions == 2 }, 5*time.Second, 10*time.Millisecond)
 }
 
+// A host that starts PowerShell more slowly than a call may last is reached all the
+// same, by the next call, and starts one.
+func TestASlowStartOutlivesItsCall(t *testing.T) {
+	started := make(chan struct{})
+	p := &peer{intercept: func(action string, _ http.ResponseWriter) bool {
+		if action == "Command" {
+			<-started
+		}
+		return false
+	}}
+	h := start(t, p)
+	hasty := act("a")
+	hasty.Timeout = 100 * time.Millisecond
+	for range 3 {
+		_, err := h.Run(t.Context(), hasty)
+		var unsent *hyperv.NotSentError
+		require.ErrorAs(t, err, &unsent)
+		require.ErrorContains(t, err, "it goes on")
+	}
+	close(started)
+	_, err := h.Run(t.Context(), act("a"))
+	require.NoError(t, err)
+	require.EqualValues(t, 1, h.Stats().Sessions)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	require.Equal(t, 1, p.shells)
+}
+
 func TestCancelIsQuickAndNothingLeaks(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Run("", func(t *testing.T) {

@@ -44,8 +44,10 @@ type stageError struct {
 func (e *stageError) Error() string { return e.stage + ": " + e.err.Error() }
 func (e *stageError) Unwrap() error { return e.err }
 
-// openSession starts a pump, waits for its HELLO and loads the library.
-func openSession(ctx context.Context, w *wires, library string, log *slog.Logger) (*session, error) {
+// openSession starts a pump, waits for its HELLO and loads the library. at hears
+// of each stage as it begins.
+func openSession(ctx context.Context, w *wires, library string, log *slog.Logger, at func(stage string)) (*session, error) {
+	at("shell")
 	sh, err := openShell(ctx, w, CommandLine())
 	if err != nil {
 		w.close()
@@ -54,6 +56,7 @@ func openSession(ctx context.Context, w *wires, library string, log *slog.Logger
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &session{shell: sh, log: log, stop: stop, frames: make(chan frame, 64), lost: make(chan struct{}, 1), ended: make(chan struct{})}
 	go s.read(life)
+	at("pump")
 	if err := s.greet(ctx); err != nil {
 		s.close()
 		return nil, &stageError{"pump", err}
@@ -61,17 +64,22 @@ func openSession(ctx context.Context, w *wires, library string, log *slog.Logger
 	if library == "" {
 		return s, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, w.times.load)
+	at("load")
+	if err := s.load(ctx, library); err != nil {
+		s.close()
+		return nil, &stageError{"load", err}
+	}
+	return s, nil
+}
+
+func (s *session) load(ctx context.Context, library string) error {
+	ctx, cancel := context.WithTimeout(ctx, s.shell.wires.times.load)
 	defer cancel()
 	f, err := s.ask(ctx, frame{kind: "LOAD", id: uuid.NewString(), payload: []byte(library)})
 	if err == nil && f.kind != "OK" {
 		err = fmt.Errorf("the host refused the function library: %s", f.payload)
 	}
-	if err != nil {
-		s.close()
-		return nil, &stageError{"load", err}
-	}
-	return s, nil
+	return err
 }
 
 // read takes the pump's output until the session ends.

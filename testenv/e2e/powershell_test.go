@@ -21,23 +21,35 @@ func findPowerShell() string {
 	return ""
 }
 
-// newRealWorld is newWorld with hosts that run their scripts in a real PowerShell,
-// whose processes take their time.
-func newRealWorld(t *testing.T, environment string) *world {
-	t.Helper()
+// realSpeed is how fast time goes in a lab whose hosts run a real PowerShell: its
+// processes take their own time, of which a faster lab would leave them too little.
+const realSpeed = 10
+
+// Every host script and the session pump run by a real PowerShell engine; only the
+// Hyper-V cmdlets behind it are simulated. One story after the other: together their
+// engines would take the machine.
+func TestOnARealPowerShell(t *testing.T) {
 	path := findPowerShell()
 	if path == "" {
 		t.Skip("no PowerShell here: set LIFEBOAT_PWSH")
 	}
-	beside(t, 2*longest)
-	return startWorld(t, environment, 20, "--powershell", path)
+	beside(t, 4*longest)
+	for name, story := range map[string]struct {
+		environment string
+		told        func(*world)
+	}{
+		"a whole plan": {"northgate", wholePlan},
+		"lost answers": {"pair", lostAnswers},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := startWorld(t, story.environment, realSpeed, "--powershell", path)
+			w.up()
+			story.told(w)
+		})
+	}
 }
 
-// The whole plan with every host script and the session pump run by a real
-// PowerShell engine; only the Hyper-V cmdlets behind it are simulated.
-func TestPlannedFailoverOnARealPowerShell(t *testing.T) {
-	w := newRealWorld(t, "northgate")
-	w.up()
+func wholePlan(w *world) {
 	w.must(0, "check")
 	w.must(0, "failover", "northgate-site-loss", "--planned", "--yes", "--auto")
 	w.checkInvariants("northgate-site-loss", "NG-HV01", "NG-HV02",
@@ -46,16 +58,14 @@ func TestPlannedFailoverOnARealPowerShell(t *testing.T) {
 	// What a session does on a host is told apart by request there too.
 	for _, e := range w.ledger() {
 		if e.What == "call" && (e.By == "" || e.By == "process" || strings.ContainsAny(e.By, " \n")) {
-			t.Errorf("a call in nobody's name: %+v", e)
+			w.t.Errorf("a call in nobody's name: %+v", e)
 		}
 	}
 }
 
-// Faults reach through a real engine: the wire is cut before or after the
-// simulated host acted, and the end is the same.
-func TestLostAnswersOnARealPowerShell(t *testing.T) {
-	w := newRealWorld(t, "pair")
-	w.up()
+// lostAnswers: faults reach through a real engine; the wire is cut before or after
+// the simulated host acted, and the end is the same.
+func lostAnswers(w *world) {
 	for verb, kind := range map[string]string{"Stop-VM": "drop-before", "Start-VMFailover": "drop-after", "Start-VM": "cut", "Set-VMReplication": "drop-after"} {
 		w.post("/faults", map[string]any{"verb": verb, "kind": kind, "count": 1})
 	}

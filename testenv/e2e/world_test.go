@@ -31,6 +31,9 @@ const patience = 90 * time.Second
 // longest is how long a story may take on a busy machine.
 const longest = 3 * time.Minute
 
+// commandTime is how long one command may take.
+const commandTime = 10 * time.Minute
+
 var errNotYet = errors.New("not yet")
 
 var build = sync.OnceValues(func() (string, error) {
@@ -229,7 +232,7 @@ func (r result) says(words string) bool {
 // lifeboat runs one command to its end.
 func (w *world) lifeboat(args ...string) result {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, w.bin, args...)
 	cmd.Env = w.environ()
