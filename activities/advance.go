@@ -286,12 +286,26 @@ func (a *Activities) afterFailure(ctx context.Context, in AdvanceIn, d plans.Dec
 	if d.Verb == plans.VerbShutDown && errors.Is(err, hyperv.ErrFailed) {
 		held = offerPower(in, held) // the host's log would not say more
 	}
+	if host := hostOf(in.VM, d.Side); errors.Is(err, hyperv.ErrOutOfMemory) && in.Intent.Operation.Moves() && a.testsRun(ctx, host) {
+		held.Kind, held.Why = plans.Wait, fmt.Sprintf("%s has no memory left for it while test copies run there; drills have been told to give way", host)
+		held.Remedy = "a test copy that somebody made by hand stays: Stop-VMFailover on its VM there, or shut other VMs down"
+	}
 	if d.Verb == plans.VerbStartTest && (in.askedTest || errors.Is(err, hyperv.ErrAnswer)) {
 		// A host may show a test copy some seconds after it has made it, also
 		// in the answer to the very call that made it.
 		held.Kind, held.Why = plans.Wait, "the test copy was asked for; waiting for "+in.VM.TargetHost+" to show it"
 	}
 	return held
+}
+
+// testsRun is true while test copies run on a host.
+func (a *Activities) testsRun(ctx context.Context, host string) bool {
+	for _, c := range glanceAt(ctx, a.Hosts, host, nil).copies {
+		if c.Mode == "TestReplica" && c.Power != "Off" {
+			return true
+		}
+	}
+	return false
 }
 
 // offerPower is what to do about a guest that does not shut down, wherever in the

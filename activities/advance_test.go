@@ -142,6 +142,19 @@ func TestRefusedByTheHost(t *testing.T) {
 	})
 }
 
+// Drills that give way need a moment: a VM that finds no memory meanwhile waits, and
+// does not wake a person.
+func TestNoMemoryWhileTestCopiesRun(t *testing.T) {
+	s, b := newSite(), &book{}
+	for advance(t, s, b, request(plans.PhaseMove)).Decision.Kind != plans.Done {
+	}
+	s.testing = true
+	s.before = failing(functionOf[plans.VerbStart], scriptError("OutOfMemory,X", "NotSpecified"))
+	wantDecision(t, advance(t, s, b, request(plans.PhaseStart)), plans.Wait, "DR1 has no memory left for it while test copies run there", "Stop-VMFailover")
+	s.testing = false
+	wantDecision(t, advance(t, s, b, request(plans.PhaseStart)), plans.Refuse, "was refused by DR1")
+}
+
 func TestFailedAndThenUnseen(t *testing.T) {
 	s, b := newSite(), &book{}
 	failed := false

@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -27,6 +28,12 @@ type DrillDeps struct {
 	// none; without VMs it is asked of all that the plan has now. An error is no
 	// answer.
 	Real func(ctx context.Context, plan string, vms []string) (string, error)
+	// RealAt names a real operation that brings VMs up on one of these hosts, "" for
+	// none.
+	RealAt func(ctx context.Context, hosts []string) (string, error)
+	// GiveWay tells the drills with test copies on these hosts, but that of the plan
+	// itself, that somebody goes first, and names their plans.
+	GiveWay func(ctx context.Context, hosts []string, plan, who string) ([]string, error)
 }
 
 // FoundDrill is a drill as the configuration has it.
@@ -73,12 +80,10 @@ func (a *Activities) OpenDrill(ctx context.Context, in DrillIn) (DrillOut, error
 	default:
 		out.Within = plans.Duration(found.Within)
 	}
-	who, err := a.Drills.Real(ctx, out.Input.Plan, BesideOf(out.Input).VMs)
-	if err != nil {
+	if why, err := a.drillWaits(ctx, out.Input); err != nil {
 		return DrillOut{}, err
-	}
-	if who != "" {
-		return unbegun(out.Input, plans.DrillBusy, who+" is working on its VMs: that goes first", "lifeboat drill run "+plans.ShellWord(in.Drill)+", when it has ended"), nil
+	} else if why != "" {
+		return unbegun(out.Input, plans.DrillBusy, why+": that goes first", "lifeboat drill run "+plans.ShellWord(in.Drill)+", when it has ended"), nil
 	}
 	views, pairs := Look(ctx, a.Hosts, out.Input)
 	if err := ctx.Err(); err != nil {
@@ -88,6 +93,23 @@ func (a *Activities) OpenDrill(ctx context.Context, in DrillIn) (DrillOut, error
 	out.Input, missing = ChooseVMs(ctx, a.Hosts, out.Input, views, pairs)
 	out.Found = plans.DrillHurts(append(missing, plans.Readiness(out.Input, views, pairs, time.Now())...))
 	return out, nil
+}
+
+// drillWaits says which real operation a drill would be in the way of, "" for none: one
+// of its VMs, or one that needs the memory of its hosts.
+func (a *Activities) drillWaits(ctx context.Context, in plans.RunInput) (string, error) {
+	who, err := a.Drills.Real(ctx, in.Plan, BesideOf(in).VMs)
+	if err != nil {
+		return "", err
+	}
+	if who != "" {
+		return who + " is working on its VMs", nil
+	}
+	hosts := plans.TargetHosts(in)
+	if who, err = a.Drills.RealAt(ctx, hosts); err != nil || who == "" {
+		return "", err
+	}
+	return fmt.Sprintf("%s brings VMs up at %s", who, strings.Join(hosts, ", ")), nil
 }
 
 // lateBy is how late a drill is when this attempt begins. The workflow's own moment is

@@ -30,6 +30,7 @@ func TestWhatKeepsADrillFromBeginning(t *testing.T) {
 		late   time.Duration
 		byHand bool
 		busy   string
+		beside string
 		fails  bool
 		want   string
 	}{
@@ -39,6 +40,7 @@ func TestWhatKeepsADrillFromBeginning(t *testing.T) {
 		{name: "late, and in time", late: 14 * time.Minute, busy: "the run plan/p", want: plans.DrillBusy},
 		{name: "a person says: today", black: "month-end", late: time.Hour, byHand: true, want: "host-unreachable"},
 		{name: "a real operation also for a person", byHand: true, busy: "the run plan/p", want: plans.DrillBusy},
+		{name: "another plan needs the memory", beside: "the run plan/q", want: plans.DrillBusy},
 		{name: "who knows whether one is under way", fails: true, want: "error"},
 		{name: "the hosts are silent", want: "host-unreachable"},
 	} {
@@ -61,6 +63,12 @@ func TestWhatKeepsADrillFromBeginning(t *testing.T) {
 							return "", errors.New("temporal is away")
 						}
 						return c.busy, nil
+					},
+					RealAt: func(_ context.Context, hosts []string) (string, error) {
+						if !slices.Equal(hosts, []string{"B"}) {
+							t.Errorf("asked of %v", hosts)
+						}
+						return c.beside, nil
 					},
 				},
 			})

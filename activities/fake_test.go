@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"regexp"
 	"slices"
@@ -38,6 +39,8 @@ type site struct {
 	outcome       func(call string) hyperv.Outcome
 	guest         string
 	setting       func(*copyState) // what Set-LifeboatReplication does
+	testing       bool             // a test copy of another VM runs on every host
+	all           bool             // no VM was named in the question
 }
 
 func newSite() *site {
@@ -68,8 +71,10 @@ func (h fakeHost) Run(ctx context.Context, c hyperv.Call) (hyperv.Answer, error)
 			return hyperv.Answer{Request: "r1", Outcome: o, Result: s.view(h.name)}, nil
 		}
 	}
+	asked := guidIn(c.Args)
+	s.all = asked == ""
 	result := s.play(h.name, c.Function)
-	if asked := guidIn(c.Args); c.Function == "Get-LifeboatCopies" && asked != "" {
+	if c.Function == "Get-LifeboatCopies" && asked != "" {
 		result = json.RawMessage(strings.ReplaceAll(string(result), vmID, asked)) // every VM is alike
 	}
 	if s.after != nil {
@@ -159,11 +164,17 @@ func (s *site) copies(c *copyState) json.RawMessage {
 	for _, r := range c.relations {
 		relations = append(relations, map[string]any{"relationship": r["relationship"], "mode": c.mode, "state": r["state"]})
 	}
-	text, err := json.Marshal(map[string]any{"utc": time.Now().UTC(), "missing": []string{}, "copies": []any{map[string]any{
+	copies := []any{map[string]any{
 		"vm": vmID, "name": "web", "power": c.power, "mode": c.mode, "state": c.state, "health": "Normal", "heartbeat": c.heartbeat,
 		"autoStart": orNothing(c.autoStart), "version": "10.0", "generation": 2, "memoryStartup": 1 << 30, "memoryAssigned": 0, "uptimeSec": 1,
 		"status": "", "relations": relations, "adapters": []any{}, "pendingBytes": nil, "failoverType": failover, "problems": []string{},
-	}}})
+	}}
+	if s.testing && s.all {
+		test := maps.Clone(copies[0].(map[string]any))
+		test["vm"], test["mode"], test["power"] = "aaaaaaaa-0000-4000-8000-000000000002", "TestReplica", "Running"
+		copies = append(copies, test)
+	}
+	text, err := json.Marshal(map[string]any{"utc": time.Now().UTC(), "missing": []string{}, "copies": copies})
 	if err != nil {
 		panic(err)
 	}

@@ -35,11 +35,31 @@ func (a *Activities) Preflight(ctx context.Context, in plans.RunInput) (Prefligh
 		}
 	}
 	out := PreflightOut{Findings: plans.Readiness(in, views, pairs, time.Now()), Good: goodSides(in, pairs)}
+	a.clearDrills(ctx, in, out.Findings)
 	if more := len(out.Findings) - maxFindings; more > 0 {
 		out.Findings = append(out.Findings[:maxFindings:maxFindings], plans.Finding{Severity: plans.Info, Code: "more-findings",
 			Text: fmt.Sprintf("and %d more: lifeboat ready %s shows them all", more, plans.ShellWord(in.Plan))})
 	}
 	return out, nil
+}
+
+// clearDrills tells drills of other plans to give the memory back that this run needs.
+// The run goes on without an answer: a VM that finds no room waits for it.
+func (a *Activities) clearDrills(ctx context.Context, in plans.RunInput, found []plans.Finding) {
+	var hosts []string
+	for _, f := range found {
+		switch {
+		case f.Severity == plans.Blocker:
+			return // the run does not begin
+		case f.Code == plans.MemoryLent:
+			hosts = append(hosts, f.Host)
+		}
+	}
+	if len(hosts) == 0 {
+		return
+	}
+	told, err := a.Drills.GiveWay(ctx, hosts, in.Plan, fmt.Sprintf("%s of %s by %s", in.Operation, in.Plan, in.StartedBy))
+	a.Log.Info("drills give way", "run", in.RunID, "hosts", hosts, "plans", told, "error", err)
 }
 
 func goodSides(in plans.RunInput, pairs []plans.Pair) map[string]plans.Side {

@@ -1,8 +1,10 @@
 package activities
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/lifeboat-dr/lifeboat/activities/hyperv"
@@ -38,6 +40,36 @@ func TestPreflightOfHostsThatDoNotAnswer(t *testing.T) {
 	}
 	if len(out.Findings) != maxFindings+1 || out.Findings[0].Severity != plans.Blocker || out.Findings[maxFindings].Code != "more-findings" {
 		t.Errorf("%d findings, first %+v, last %+v", len(out.Findings), out.Findings[0], out.Findings[len(out.Findings)-1])
+	}
+}
+
+// Drills of other plans give way to a run that needs their memory, and to none that does
+// not begin.
+func TestDrillsGiveWayForTheirMemory(t *testing.T) {
+	lent := plans.Finding{Severity: plans.Warning, Code: plans.MemoryLent, Host: "DR1"}
+	blocker := plans.Finding{Severity: plans.Blocker, Code: "host-unreachable", Host: "DR2"}
+	for _, c := range []struct {
+		found []plans.Finding
+		told  []string
+	}{
+		{nil, nil},
+		{[]plans.Finding{lent}, []string{"DR1"}},
+		{[]plans.Finding{lent, blocker}, nil},
+		{[]plans.Finding{{Severity: plans.Warning, Code: "volume-short", Host: "DR1"}}, nil},
+	} {
+		a := engine(newSite(), &book{})
+		var told []string
+		a.Drills.GiveWay = func(_ context.Context, hosts []string, plan, who string) ([]string, error) {
+			told = hosts
+			if plan != "p" || who != "planned-failover of p by mia" {
+				t.Errorf("%s, %s", plan, who)
+			}
+			return nil, errors.New("nobody answers")
+		}
+		a.clearDrills(t.Context(), plans.RunInput{Plan: "p", Operation: plans.PlannedFailover, StartedBy: "mia"}, c.found)
+		if !slices.Equal(told, c.told) {
+			t.Errorf("%+v: told %v", c.found, told)
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ func Shed(in RunInput, hosts []HostView, pairs []Pair) RunInput {
 			_, now := demand(in, pairs)
 			need = now[name]
 		}
-		free, known := freeAt(in, name, hosts, pairs)
+		free, known := freeAt(in, name, hosts)
 		for known && need > free {
 			vm, ok := lastSheddable(in, name, pairs)
 			if !ok {
@@ -61,7 +61,8 @@ func volumeWords(h HostView) string {
 	return fmt.Sprintf("the volume of the replicas at %s has %s left of %s", h.Name, gib(h.VolumeFree), gib(h.VolumeSize))
 }
 
-func targetHosts(in RunInput) []string {
+// TargetHosts are the hosts where a run wants its VMs, in the order of the plan.
+func TargetHosts(in RunInput) []string {
 	names, _ := demand(in, nil)
 	return names
 }
@@ -90,7 +91,7 @@ func demand(in RunInput, pairs []Pair) (hosts []string, need map[string]uint64) 
 }
 
 // freeAt is what a host has for the plan, in bytes.
-func freeAt(in RunInput, host string, hosts []HostView, pairs []Pair) (free uint64, known bool) {
+func freeAt(in RunInput, host string, hosts []HostView) (free uint64, known bool) {
 	i := slices.IndexFunc(hosts, func(h HostView) bool { return h.Name == host })
 	if i < 0 || !hosts[i].Reached || hosts[i].MemoryBytes == 0 {
 		return 0, false
@@ -101,35 +102,51 @@ func freeAt(in RunInput, host string, hosts []HostView, pairs []Pair) (free uint
 			taken -= min(taken, uint64(vm.Memory))
 		}
 	}
-	taken -= min(taken, givenBack(in, &hosts[i], pairs))
+	taken -= min(taken, lent(in, &hosts[i]))
 	if taken >= hosts[i].MemoryBytes {
 		return 0, true
 	}
 	return hosts[i].MemoryBytes - taken, true
 }
 
-// givenBack is the memory of test copies of the plan's own VMs on a host: they are
-// removed before a real operation starts anything.
-func givenBack(in RunInput, host *HostView, pairs []Pair) (sum uint64) {
-	if host.MemoryTests == 0 || !in.Operation.Moves() {
+// lent is the memory that test copies have of a host: drills give way before a real
+// operation starts anything.
+func lent(in RunInput, host *HostView) uint64 {
+	if !in.Operation.Moves() {
 		return 0
 	}
-	for i := range pairs {
-		if t := &pairs[i].Target; t.Host == host.Name && t.Test != nil && t.Test.Power != "Off" {
-			sum += t.Test.MemoryStartup
-		}
-	}
-	return sum
+	return host.MemoryTests
 }
 
-// memoryShort says that a host does not hold what a plan needs of it. Test copies of
-// another drill stay until somebody ends it.
-func memoryShort(in RunInput, host string, need, free uint64, hosts []HostView, pairs []Pair) Finding {
+// memoryFor holds what a plan needs of a host's memory against what there is.
+func memoryFor(in RunInput, host string, need uint64, hosts []HostView) []Finding {
+	free, known := freeAt(in, host, hosts)
+	if !known {
+		return nil
+	}
+	i := slices.IndexFunc(hosts, func(h HostView) bool { return h.Name == host })
+	tests := hosts[i].MemoryTests
+	if need > free {
+		return []Finding{memoryShort(in, host, need, free, tests)}
+	}
+	if lent := lent(in, &hosts[i]); lent > 0 && need > free-min(free, lent) {
+		return []Finding{{Severity: Warning, Code: MemoryLent, Host: host, Text: fmt.Sprintf("the plan needs %s of memory, of which test copies have %s now", gib(need), gib(lent)),
+			Means:  "drills there give way, and a VM is started once there is room",
+			Remedy: "nothing for copies of Lifeboat's drills; one made by hand: Stop-VMFailover on its VM there"}}
+	}
+	return nil
+}
+
+// MemoryLent is the code of a finding: a host holds what a plan needs of it once
+// drills have given way.
+const MemoryLent = "memory-lent"
+
+// memoryShort says that a host does not hold what a plan needs of it.
+func memoryShort(in RunInput, host string, need, free, tests uint64) Finding {
 	f := Finding{Severity: Blocker, Code: "memory-short", Host: host, Text: fmt.Sprintf("the plan needs %s of memory, the host has %s", gib(need), gib(free)),
 		Means: "the last VMs would not start", Remedy: "shut low-priority VMs down there, or give VMs of the plan policy: if_capacity"}
-	i := slices.IndexFunc(hosts, func(h HostView) bool { return h.Name == host })
-	if own := givenBack(in, &hosts[i], pairs); hosts[i].MemoryTests > own {
-		f.Remedy = fmt.Sprintf("end the drill whose test copies have %s there (lifeboat run list names it), or %s", gib(hosts[i].MemoryTests-own), f.Remedy)
+	if tests > 0 && !in.Operation.Moves() {
+		f.Remedy = fmt.Sprintf("end the drill whose test copies have %s there (lifeboat run list names it), or %s", gib(tests), f.Remedy)
 	}
 	return f
 }
@@ -260,7 +277,7 @@ func MakeRoom(in RunInput, names []string, hosts []HostView) (RunInput, error) {
 	for _, name := range names {
 		var fit []ResidentVM
 		for _, h := range hosts {
-			if !slices.Contains(targetHosts(in), h.Name) {
+			if !slices.Contains(TargetHosts(in), h.Name) {
 				continue
 			}
 			for _, vm := range h.Residents {

@@ -270,14 +270,14 @@ func (p *LikePlan) memory(l Like, f LikeFacts, sums []LikeSum) {
 	}
 	views, worst, over := []HostView{f.Target}, uint64(0), false
 	if len(sums) == 0 {
-		if free, known := freeAt(RunInput{}, f.Target.Name, views, nil); known && uint64(p.VM.Memory) > free {
+		if free, known := freeAt(RunInput{}, f.Target.Name, views); known && uint64(p.VM.Memory) > free {
 			worst, over = uint64(p.VM.Memory)-free, true
 		}
 	}
 	for _, s := range sums {
 		before, after := Shed(s.Before, views, s.PairsBefore), Shed(s.After, views, s.PairsAfter)
 		_, needs := demand(after, s.PairsAfter)
-		free, known := freeAt(after, f.Target.Name, views, s.PairsAfter)
+		free, known := freeAt(after, f.Target.Name, views)
 		if short := needs[f.Target.Name]; known && short > free {
 			worst, over = max(worst, short-free), true
 			p.short(s.Plan, after, f, short-free)

@@ -382,9 +382,8 @@ func (r *readiness) capacity() {
 	r.volumes()
 	hosts, needs := demand(r.in, r.pairs)
 	for _, host := range hosts {
-		need := needs[host]
-		if free, known := freeAt(r.in, host, r.hosts, r.pairs); known && need > free {
-			r.add(memoryShort(r.in, host, need, free, r.hosts, r.pairs))
+		for _, f := range memoryFor(r.in, host, needs[host], r.hosts) {
+			r.add(f)
 		}
 	}
 }
@@ -392,7 +391,7 @@ func (r *readiness) capacity() {
 // volumes looks at the disk space that a failover needs: differences grow until
 // commit.
 func (r *readiness) volumes() {
-	for _, name := range targetHosts(r.in) {
+	for _, name := range TargetHosts(r.in) {
 		h, ok := r.view(name)
 		if !ok || !volumeFull(h) {
 			continue

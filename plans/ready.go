@@ -77,7 +77,7 @@ func (r *ready) index() {
 	for _, s := range r.look.Stores {
 		r.stores[s.Host] = s
 	}
-	for _, name := range targetHosts(r.in) {
+	for _, name := range TargetHosts(r.in) {
 		r.goesTo[name] = true
 	}
 }
@@ -141,13 +141,12 @@ func (r *ready) allLost() []Pair {
 func (r *ready) room() {
 	hosts, needs := demand(r.in, r.base.pairs)
 	for _, host := range hosts {
-		need := needs[host]
-		switch free, known := freeAt(r.in, host, r.look.Views, r.base.pairs); {
-		case !known && r.view(host).Reached:
+		if _, known := freeAt(r.in, host, r.look.Views); !known && r.view(host).Reached {
 			r.add(Finding{Severity: Warning, Code: "memory-not-told", Host: host, Text: "NOT CHECKED whether its memory is enough: the host does not tell how much it has",
 				Means: "the last VMs may not start", Remedy: "Get-VMHost on it, and mend what it says"})
-		case known && need > free:
-			r.add(memoryShort(r.in, host, need, free, r.look.Views, r.base.pairs))
+		}
+		for _, f := range memoryFor(r.in, host, needs[host], r.look.Views) {
+			r.add(f)
 		}
 	}
 	if len(r.in.VMs()) == 0 {

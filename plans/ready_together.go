@@ -27,7 +27,7 @@ func (r *ready) take() {
 		if _, asked := r.out.free[vm.TargetHost]; asked {
 			continue
 		}
-		if free, known := freeAt(r.in, vm.TargetHost, r.look.Views, r.base.pairs); known {
+		if free, known := freeAt(r.in, vm.TargetHost, r.look.Views); known {
 			r.out.free[vm.TargetHost] = free
 		}
 	}

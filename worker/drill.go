@@ -46,7 +46,7 @@ func (d *drills) start() { d.run(drillEvery, d.log, "drills", d.keep) }
 
 // deps is what a drill asks when it is due.
 func (d *drills) deps() activities.DrillDeps {
-	return activities.DrillDeps{Find: d.find, Real: d.real}
+	return activities.DrillDeps{Find: d.find, Real: d.real, RealAt: d.client.RealRunAt, GiveWay: d.client.DrillsGiveWay}
 }
 
 func (d *drills) find(name string, start plans.DrillStart) (activities.FoundDrill, error) {

@@ -103,7 +103,7 @@ func (s *chaosStory) drillAside(a *aside, dice *rand.Rand, in plans.RunInput) {
 		a.pace()
 		if n >= early {
 			tell.Do(func() {
-				tr.env.SignalWorkflow(giveWaySignal, "planned-failover of all by mia")
+				tr.env.SignalWorkflow(GiveWaySignal, "planned-failover of all by mia")
 				close(a.told)
 			})
 		}

@@ -72,7 +72,7 @@ func (s *chaosStory) meanwhile(st plans.RunStatus) {
 		s.back()
 	case st.Operation == plans.TestFailover && s.dice.IntN(25) == 0:
 		s.farm.note("the drill is asked to give way")
-		s.trial.env.SignalWorkflow(giveWaySignal, "planned-failover of all by mia")
+		s.trial.env.SignalWorkflow(GiveWaySignal, "planned-failover of all by mia")
 	}
 }
 

@@ -65,8 +65,11 @@ func startCommit(ctx workflow.Context, in PlanRunInput) error {
 	})
 }
 
-// MemoOperation is the key of a run's operation in its memo.
-const MemoOperation = "operation"
+// Keys of a run's memo: its operation, and the hosts where it brings VMs up.
+const (
+	MemoOperation = "operation"
+	MemoTargets   = "targets"
+)
 
 // Summary is the line of a run in lists; Details and Memo go with it.
 func Summary(run plans.RunInput) string {
@@ -80,5 +83,5 @@ func Details(run plans.RunInput) string {
 
 // Memo is what can be read of a run without asking it.
 func Memo(run plans.RunInput) map[string]any {
-	return map[string]any{MemoOperation: string(run.Operation)}
+	return map[string]any{MemoOperation: string(run.Operation), MemoTargets: plans.TargetHosts(run)}
 }

@@ -194,7 +194,7 @@ func (d *drillRun) giveWay(ctx workflow.Context, who string) {
 	}
 	d.leave = who
 	if d.run != nil {
-		if err := d.run.SignalChildWorkflow(ctx, giveWaySignal, who).Get(ctx, nil); err != nil {
+		if err := d.run.SignalChildWorkflow(ctx, GiveWaySignal, who).Get(ctx, nil); err != nil {
 			workflow.GetLogger(ctx).Warn("the drill does not listen", "error", err)
 		}
 	}

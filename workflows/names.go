@@ -47,6 +47,9 @@ const (
 	StatusQuery = "status"
 	// StandDownSignal ends a FenceReturn or a CommitLater; its value is why.
 	StandDownSignal = "stand-down"
+	// GiveWaySignal tells a drill to clean up, or a repair to stand back, for a real
+	// operation; its value is who goes first.
+	GiveWaySignal = "give-way"
 
 	// Signals from parent to child: release, answer, pause, stop, leave out.
 	releaseSignal = "release"
@@ -54,8 +57,6 @@ const (
 	pauseSignal   = "pause"
 	stopSignal    = "stop"
 	leaveSignal   = "leave"
-	// A real operation tells a drill to clean up; its value is who goes first.
-	giveWaySignal = "give-way"
 	// A cancel tells a watch which VMs' failovers were taken back.
 	takenBackSignal = "taken-back"
 	// A new unplanned run tells a watch that goes on what to watch now.

@@ -191,7 +191,7 @@ func (r *orphanRun) clean(ctx workflow.Context, i int) error {
 func cleanOrphan(ctx workflow.Context, in activities.OrphanActIn) (activities.OrphanActOut, error) {
 	acting, cancel := workflow.WithCancel(ctx)
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		workflow.GetSignalChannel(ctx, giveWaySignal).Receive(ctx, nil)
+		workflow.GetSignalChannel(ctx, GiveWaySignal).Receive(ctx, nil)
 		cancel()
 	})
 	work := workflow.WithActivityOptions(acting, workflow.ActivityOptions{

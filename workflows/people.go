@@ -182,7 +182,7 @@ func (p *planRun) listen(ctx workflow.Context) error {
 	})
 	workflow.Go(ctx, func(ctx workflow.Context) {
 		var who string
-		workflow.GetSignalChannel(ctx, giveWaySignal).Receive(ctx, &who)
+		workflow.GetSignalChannel(ctx, GiveWaySignal).Receive(ctx, &who)
 		if p.in.Operation == plans.TestFailover && p.status.Ended.IsZero() {
 			p.drill.gaveWay = true
 			p.stop(ctx, "gave way to "+who)

@@ -237,7 +237,7 @@ func (p *planRun) clearTheWay(ctx workflow.Context) {
 		return
 	}
 	who := fmt.Sprintf("%s of %s by %s", p.in.Operation, p.in.Plan, p.in.StartedBy)
-	signalOther(ctx, DrillRunID(p.in.Plan), giveWaySignal, who)
+	signalOther(ctx, DrillRunID(p.in.Plan), GiveWaySignal, who)
 	if p.in.Operation.Moves() || p.in.Operation == plans.Cancel {
 		signalOther(ctx, CommitID(p.in.Plan), StandDownSignal, who)
 	}

@@ -274,7 +274,7 @@ func waits(before plans.RepairStep, why string) plans.RepairStep {
 func repairVM(ctx workflow.Context, in activities.RepairActIn) (activities.RepairActOut, error) {
 	acting, cancel := workflow.WithCancel(ctx)
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		workflow.GetSignalChannel(ctx, giveWaySignal).Receive(ctx, nil)
+		workflow.GetSignalChannel(ctx, GiveWaySignal).Receive(ctx, nil)
 		cancel()
 	})
 	var out activities.RepairActOut

@@ -330,7 +330,7 @@ func TestARungGivesWay(t *testing.T) {
 		<-ctx.Done()
 		return activities.RepairActOut{}, ctx.Err()
 	})
-	l.env.RegisterDelayedCallback(func() { l.env.SignalWorkflow(giveWaySignal, "planned-failover by mia") }, 10*time.Millisecond)
+	l.env.RegisterDelayedCallback(func() { l.env.SignalWorkflow(GiveWaySignal, "planned-failover by mia") }, 10*time.Millisecond)
 	l.env.ExecuteWorkflow(RepairVM, activities.RepairActIn{Run: RepairID("HQ1"), Host: "HQ1", VM: plans.RepairVM{ID: "web", Label: "web"}})
 	var out activities.RepairActOut
 	if err := l.env.GetWorkflowResult(&out); err != nil {
@@ -358,7 +358,7 @@ func TestARunPassesARepair(t *testing.T) {
 			t.Fatalf("somebody was asked: %s", q.Text)
 		}
 	}
-	if !slices.Contains(tr.world.signals, VMOperationID(guid("db"))+" "+giveWaySignal) {
+	if !slices.Contains(tr.world.signals, VMOperationID(guid("db"))+" "+GiveWaySignal) {
 		t.Errorf("nobody was told to give way: %v", tr.world.signals)
 	}
 }

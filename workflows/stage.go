@@ -245,7 +245,7 @@ func (s *stageRun) givesWay(ctx workflow.Context, vm *stageVM, err error) bool {
 		return false
 	}
 	if vm.waits = true; vm.passes%sayEvery == 0 {
-		signalOther(ctx, VMPartID(vm.vm.ID, op), giveWaySignal, fmt.Sprintf("%s by %s", op, s.in.Run.StartedBy))
+		signalOther(ctx, VMPartID(vm.vm.ID, op), GiveWaySignal, fmt.Sprintf("%s by %s", op, s.in.Run.StartedBy))
 	}
 	vm.passes++
 	return workflow.Sleep(ctx, passEvery) == nil && !s.stopping && !vm.leaving

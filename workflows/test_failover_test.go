@@ -193,7 +193,7 @@ func TestDrillGivesWay(t *testing.T) {
 			give := func() {
 				if !sent {
 					sent = true
-					tr.env.SignalWorkflow(giveWaySignal, "unplanned-failover of north by mia")
+					tr.env.SignalWorkflow(GiveWaySignal, "unplanned-failover of north by mia")
 				}
 			}
 			if at == "db gate" {
@@ -222,7 +222,7 @@ func TestDrillOfOneVMGivesWay(t *testing.T) {
 	tr.desk = func(n int, s plans.RunStatus) *plans.Answer {
 		if !sent && tr.world.index("dc start@DR1") >= 0 {
 			sent = true
-			if err := tr.env.SignalWorkflowByID(VMPartID(guid("web"), plans.TestFailover), giveWaySignal, "mia"); err != nil {
+			if err := tr.env.SignalWorkflowByID(VMPartID(guid("web"), plans.TestFailover), GiveWaySignal, "mia"); err != nil {
 				t.Error(err)
 			}
 		}

@@ -94,7 +94,7 @@ func operateVM(ctx workflow.Context, in vmInput) (plans.VMStatus, error) {
 		err := v.test(ctx)
 		return v.report.Status, err
 	}
-	signalOther(ctx, VMPartID(in.VM.ID, plans.TestFailover), giveWaySignal, fmt.Sprintf("%s by %s", v.op, in.Run.StartedBy))
+	signalOther(ctx, VMPartID(in.VM.ID, plans.TestFailover), GiveWaySignal, fmt.Sprintf("%s by %s", v.op, in.Run.StartedBy))
 	if err := v.walk(ctx, v.phases()); err != nil {
 		return v.report.Status, err
 	}
@@ -160,7 +160,7 @@ func (v *vmRun) listen(ctx workflow.Context) {
 		s.AddReceive(workflow.GetSignalChannel(ctx, leaveSignal), func(c workflow.ReceiveChannel, _ bool) {
 			c.Receive(ctx, &v.left)
 		})
-		s.AddReceive(workflow.GetSignalChannel(ctx, giveWaySignal), func(c workflow.ReceiveChannel, _ bool) {
+		s.AddReceive(workflow.GetSignalChannel(ctx, GiveWaySignal), func(c workflow.ReceiveChannel, _ bool) {
 			c.Receive(ctx, nil)
 			v.stopping = v.stopping || v.op == plans.TestFailover
 		})

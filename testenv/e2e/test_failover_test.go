@@ -1,6 +1,11 @@
 package e2e
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
 
 // untouched judges a drill: nothing of production or replication changed, and
 // nothing is left.
@@ -84,6 +89,53 @@ func TestADrillGivesWay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A drill of another plan has the memory that a real operation needs: it gives way, and
+// the VM is started once there is room.
+func TestADrillGivesItsMemory(t *testing.T) {
+	w := newWorld(t, smallPair(t), 60)
+	w.write("apart.yaml", `plans:
+  - {name: db, from: a, to: b, steps: [{stage: data, vms: [{vm: DB, gates: [{tcp: {ports: [1433]}}]}]}]}
+  - {name: apps, from: a, to: b, steps: [{stage: apps, vms: [{vm: APP1}, {vm: APP2}]}]}
+`)
+	w.up()
+	w.must(0, "failover", "apps", "--test", "--yes", "--detach", "--hold", "8h")
+	w.awaitTestCopies(2)
+	w.lose("a")
+	r := w.must(0, "failover", "db", "--unplanned", "--yes", "--statement", statement)
+	if !r.says("test copies have 4 GB now") {
+		t.Errorf("nobody was told of the drill:\n%s%s", r.out, r.err)
+	}
+	w.awaitEnd("drill/apps")
+	for _, c := range w.state().Copies {
+		if c.Test {
+			t.Errorf("the test copy of %s is left at %s", c.Name, c.Host)
+		}
+		if c.Name == "DB" && c.Host == "HV-B" && c.Power != "Running" {
+			t.Errorf("DB is %s", c.Power)
+		}
+	}
+	for _, v := range w.state().Violations {
+		t.Errorf("I1: %s", v)
+	}
+}
+
+// smallPair is the pair of the tests with a second host that holds DB, or the others.
+func smallPair(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("testdata/pair-tests.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	with, name := strings.Replace(string(text), "ip: 10.2.0.5\n    memory_gb: 32", "ip: 10.2.0.5\n    memory_gb: 6", 1), filepath.Join(t.TempDir(), "pair-small.yaml")
+	if with == string(text) {
+		t.Fatal("the second host of the pair is another")
+	}
+	if err := os.WriteFile(name, []byte(with), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 // A test network with a way out is refused, and so is none at all.

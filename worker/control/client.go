@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
@@ -201,11 +200,14 @@ type RunSummary struct {
 	Plan string `json:"plan"`
 	// Operation is "" for a run that did not say so when it began.
 	Operation plans.Operation `json:"operation,omitempty"`
-	Workflow  string          `json:"workflow"`
-	Run       string          `json:"run"`
-	Started   time.Time       `json:"started"`
-	Ended     time.Time       `json:"ended,omitzero"`
-	Open      bool            `json:"open"`
+	// Targets are the hosts where the VMs of the run are to be, none for a run that
+	// did not say so when it began.
+	Targets  []string  `json:"targets,omitempty"`
+	Workflow string    `json:"workflow"`
+	Run      string    `json:"run"`
+	Started  time.Time `json:"started"`
+	Ended    time.Time `json:"ended,omitzero"`
+	Open     bool      `json:"open"`
 }
 
 // Runs lists the newest runs that Temporal still holds, and all that are open however
@@ -263,7 +265,7 @@ func (c *Client) Run(ctx context.Context, id, run string) (RunSummary, error) {
 
 func summary(e *workflowpb.WorkflowExecutionInfo) RunSummary {
 	s := RunSummary{
-		Plan: workflows.PlanOf(e.GetExecution().GetWorkflowId()), Operation: operationOf(e.GetMemo()),
+		Plan: workflows.PlanOf(e.GetExecution().GetWorkflowId()), Operation: noted[plans.Operation](e, workflows.MemoOperation), Targets: noted[[]string](e, workflows.MemoTargets),
 		Workflow: e.GetExecution().GetWorkflowId(), Run: e.GetExecution().GetRunId(),
 		Started: e.GetStartTime().AsTime(), Open: e.GetCloseTime() == nil,
 	}
@@ -273,14 +275,17 @@ func summary(e *workflowpb.WorkflowExecutionInfo) RunSummary {
 	return s
 }
 
-func operationOf(memo *commonpb.Memo) plans.Operation {
-	var op plans.Operation
-	if field, ok := memo.GetFields()[workflows.MemoOperation]; ok {
-		if err := json.Unmarshal(field.GetData(), &op); err != nil {
-			return ""
-		}
+// noted is what a run's memo says under a key, the zero value when it says nothing.
+func noted[T any](e *workflowpb.WorkflowExecutionInfo, key string) (value T) {
+	field, ok := e.GetMemo().GetFields()[key]
+	if !ok {
+		return value
 	}
-	return op
+	if err := json.Unmarshal(field.GetData(), &value); err != nil {
+		var none T
+		return none
+	}
+	return value
 }
 
 // silent keeps the SDK's own log lines off the person's terminal: what matters

@@ -11,6 +11,8 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/mocks"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/lifeboat-dr/lifeboat/workflows"
 )
 
 // A run that waits is listed however many others came after it.
@@ -40,4 +42,50 @@ func TestAnOpenRunIsListedHoweverOld(t *testing.T) {
 	if runs, err := Over(few, "").Runs(t.Context(), 2); err != nil || len(runs) != 1 {
 		t.Errorf("%+v, %v", runs, err)
 	}
+}
+
+// A drill is found by the hosts of its test copies, and so is what is in its way; a run
+// of an engine that noted no hosts is passed over.
+func TestRunsAtAHost(t *testing.T) {
+	run := func(id, op, targets string, open bool) *workflowpb.WorkflowExecutionInfo {
+		memo := map[string]*commonpb.Payload{workflows.MemoOperation: {Data: []byte(`"` + op + `"`)}}
+		if targets != "" {
+			memo[workflows.MemoTargets] = &commonpb.Payload{Data: []byte(targets)}
+		}
+		e := &workflowpb.WorkflowExecutionInfo{Execution: &commonpb.WorkflowExecution{WorkflowId: id, RunId: id}, StartTime: timestamppb.Now(), Memo: &commonpb.Memo{Fields: memo}}
+		if !open {
+			e.CloseTime = timestamppb.Now()
+		}
+		return e
+	}
+	of := func(all ...*workflowpb.WorkflowExecutionInfo) (*Client, *mocks.Client) {
+		c := &mocks.Client{}
+		c.On("ListWorkflow", mock.Anything, mock.Anything).Return(&workflowservice.ListWorkflowExecutionsResponse{Executions: all}, nil)
+		return Over(c, ""), c
+	}
+	here := []string{"HV-B"}
+	for id, c := range map[string]struct {
+		run  *workflowpb.WorkflowExecutionInfo
+		want string
+	}{
+		"a failover to it":      {run("plan/x", "planned-failover", `["HV-B"]`, true), "the run plan/x"},
+		"one that is over":      {run("plan/x", "planned-failover", `["HV-B"]`, false), ""},
+		"one to another host":   {run("plan/x", "unplanned-failover", `["HV-C"]`, true), ""},
+		"a commit":              {run("plan/x", "commit", `["HV-B"]`, true), ""},
+		"one of an old engine":  {run("plan/x", "planned-failover", "", true), ""},
+		"a memo that is broken": {run("plan/x", "planned-failover", `{`, true), ""},
+	} {
+		client, _ := of(c.run)
+		if got, err := client.RealRunAt(t.Context(), here); err != nil || got != c.want {
+			t.Errorf("%s: %q, %v", id, got, err)
+		}
+	}
+	client, temporal := of(run("drill/own", "test-failover", `["HV-B"]`, true), run("drill/other", "test-failover", `["HV-A","HV-B"]`, true),
+		run("drill/far", "test-failover", `["HV-C"]`, true), run("plan/x", "planned-failover", `["HV-B"]`, true))
+	temporal.On("SignalWorkflow", mock.Anything, "drill/other", "", workflows.GiveWaySignal, "mia").Return(nil).Once()
+	told, err := client.DrillsGiveWay(t.Context(), here, "own", "mia")
+	if err != nil || len(told) != 1 || told[0] != "other" {
+		t.Errorf("told %v, %v", told, err)
+	}
+	temporal.AssertExpectations(t)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -98,6 +99,44 @@ func (c *Client) DrillStatus(ctx context.Context, id, plan, run string) (plans.R
 	}
 	s = plans.RunStatus{}
 	return s, c.query(ctx, id, "", &s)
+}
+
+// RealRunAt names a run that moves VMs to one of these hosts and is under way, "" for
+// none. A run that has just begun may be missing for a moment.
+func (c *Client) RealRunAt(ctx context.Context, hosts []string) (string, error) {
+	runs, err := c.openAt(ctx, hosts)
+	for _, r := range runs {
+		if r.Operation.Moves() {
+			return "the run " + r.Workflow, nil
+		}
+	}
+	return "", err
+}
+
+// DrillsGiveWay tells the drills that have test copies on these hosts, but not that of
+// the plan itself, who goes first. It names their plans.
+func (c *Client) DrillsGiveWay(ctx context.Context, hosts []string, plan, who string) (told []string, err error) {
+	runs, err := c.openAt(ctx, hosts)
+	for _, r := range runs {
+		if r.Operation != plans.TestFailover || r.Plan == plan {
+			continue
+		}
+		var over *serviceerror.NotFound
+		if one := c.temporal.SignalWorkflow(ctx, r.Workflow, "", workflows.GiveWaySignal, who); one != nil && !errors.As(one, &over) {
+			err = errors.Join(err, one)
+			continue
+		}
+		told = append(told, r.Plan)
+	}
+	return told, err
+}
+
+// openAt are the runs under way that have one of these hosts for a target.
+func (c *Client) openAt(ctx context.Context, hosts []string) ([]RunSummary, error) {
+	runs, err := c.Runs(ctx, openMost)
+	return slices.DeleteFunc(runs, func(r RunSummary) bool {
+		return !r.Open || !slices.ContainsFunc(r.Targets, func(h string) bool { return slices.Contains(hosts, h) })
+	}), err
 }
 
 // RealOperation names an operation that changes one of these VMs, or a run of one
