@@ -25,7 +25,7 @@ var rooms = map[string][]string{
 	"activities/channels": {"plans", "github.com/wneessen/go-mail", "github.com/atc0005/go-teams-notify/v2/adaptivecard"},
 	"activities/journal":  {"plans", "go.etcd.io/bbolt"},
 	"worker":              {"plans", "workflows", "activities", "activities/hyperv", "activities/winrm", "activities/journal", "activities/channels", "worker/control", "worker/panel", "worker/metrics", "go.temporal.io/sdk"},
-	"worker/embedded":     {"go.temporal.io/server", "go.temporal.io/api", "github.com/temporalio/ui-server/v2", "google.golang.org/grpc", "google.golang.org/protobuf"},
+	"worker/embedded":     {"go.temporal.io/server", "go.temporal.io/api", "github.com/temporalio/ui-server/v2", "google.golang.org/grpc", "google.golang.org/protobuf", "go.uber.org/zap", "gopkg.in/natefinch/lumberjack.v2"},
 	"worker/control":      {"plans", "workflows", "go.temporal.io/sdk/client", "go.temporal.io/sdk/converter", "go.temporal.io/sdk/temporal", "go.temporal.io/api"},
 	"worker/panel":        {"plans"},
 	"worker/evidence":     {"plans"},

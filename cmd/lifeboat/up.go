@@ -5,8 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -76,7 +76,7 @@ type running struct {
 	server *embedded.Server
 	panel  *panel.Server
 	scrape *metrics.Server
-	log    *os.File
+	log    io.Closer
 }
 
 func (r *running) stop() error {
@@ -116,10 +116,10 @@ func bringUp(ctx context.Context, o upOptions) (*running, error) {
 	if err != nil {
 		return nil, &failure{exitBusy, err}
 	}
-	log, err := os.OpenFile(filepath.Join(o.data, "lifeboat.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := embedded.OpenLog(filepath.Join(o.data, "lifeboat.log"))
 	if err != nil {
 		_ = folder.Release()
-		return nil, fail(exitUsage, "the log cannot be written: %v", err)
+		return nil, &failure{exitUsage, err}
 	}
 	r := &running{log: log}
 	options := worker.Options{

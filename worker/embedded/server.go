@@ -16,7 +16,6 @@ import (
 	"go.temporal.io/server/common/cluster"
 	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/common/dynamicconfig"
-	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/membership/static"
 	sqliteplugin "go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
 	"go.temporal.io/server/common/primitives"
@@ -114,10 +113,14 @@ func start(ctx context.Context, o Options) (*Server, error) {
 	if err := prepareDatabase(cfg, o); err != nil {
 		return nil, err
 	}
+	logged, err := OpenLog(filepath.Join(o.Dir, "temporal.log"))
+	if err != nil {
+		return nil, err
+	}
 	inner, err := temporal.NewServer(
 		temporal.WithConfig(cfg),
 		temporal.ForServices(temporal.DefaultServices),
-		temporal.WithLogger(serverLog(o.Dir)),
+		temporal.WithLogger(serverLog(logged)),
 		temporal.WithStaticHosts(ports.hosts()),
 		temporal.WithAuthorizer(authorization.NewNoopAuthorizer()),
 		temporal.WithDynamicConfigClient(settings()),
@@ -159,14 +162,6 @@ func stop(inner temporal.Server) error {
 	case <-time.After(stopLimit):
 		return nil
 	}
-}
-
-// serverLog keeps the server's own warnings in a file of the data folder: they
-// are for whoever debugs Temporal, not for the admin.
-func serverLog(dir string) log.Logger {
-	return log.NewZapLogger(log.BuildZapLogger(log.Config{
-		Level: "warn", OutputFile: filepath.Join(dir, "temporal.log"), Stdout: false,
-	}))
 }
 
 type portSet struct {
