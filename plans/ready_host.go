@@ -77,7 +77,7 @@ func (r *ready) livedOn(host string) string {
 	silent := time.Duration(float64(r.look.Now.Sub(read)-10*time.Second)*r.out.Speed) - maxAge
 	for _, vm := range r.in.VMs() {
 		t := r.pair(vm.ID).Target
-		if vm.SourceHost != host || !r.view(vm.TargetHost).Reached || t.LastReplication.IsZero() {
+		if vm.SourceHost != host || !r.view(vm.TargetHost).Reached || familyOf(Classify(t)) != famReplica || t.LastReplication.IsZero() {
 			continue
 		}
 		if behind := r.behind(t, t.LastReplication).D(); behind < silent {

@@ -105,6 +105,10 @@ func besidesTheSite(all []plans.Finding) []plans.Finding {
 
 // showChoices is what each choice of a point would lose, VM by VM.
 func showChoices(t terminal, s *plans.Situation) {
+	if !slices.ContainsFunc(s.VMs, func(vm plans.VMSituation) bool { return !vm.Final }) {
+		t.wrapped("  ", 2, "No other point can be chosen: the failover is final. Older data comes from a backup.")
+		return
+	}
 	head := "You would lose what was written after:"
 	if !slices.ContainsFunc(s.VMs, func(vm plans.VMSituation) bool { return vm.Good != s.To }) {
 		head = "Another point, by failover --unplanned --lose-writes, would be of:"
