@@ -25,16 +25,17 @@ func (r *ready) mended(vm RunVM, p Pair, c Class, byHand string) (way, remedy st
 		return "", byHand // the ladder leaves alone what is no pair, as the third copy of a chain that was kept
 	}
 	policy := r.look.Known.Repairs[vm.ID]
-	wants, mode := RungResume, RepairMode("")
+	if policy == nil {
+		return "", byHand
+	}
+	wants, mode := RungResume, policy.Resume
 	switch c {
+	case PError, RError:
 	case PPaused, RPaused:
 		mode = RepairAsk
-	case PError, RError:
-		mode = modeOf(policy, func(p *RepairPolicy) RepairMode { return p.Resume })
 	case PResyncNeeded:
-		wants, mode = RungResync, modeOf(policy, func(p *RepairPolicy) RepairMode { return p.Resync })
-	}
-	if policy == nil || mode == "" {
+		wants, mode = RungResync, policy.Resync
+	default:
 		return "", byHand
 	}
 	if seen, ok := r.look.Repairs[vm.ID]; ok && (seen.Step.Wants == wants || seen.Step.Rung == wants || seen.Step.Rung == RungHeld) {
@@ -43,13 +44,6 @@ func (r *ready) mended(vm RunVM, p Pair, c Class, byHand string) (way, remedy st
 		}
 	}
 	return policySays(vm, policy, wants, mode, byHand)
-}
-
-func modeOf(p *RepairPolicy, mode func(*RepairPolicy) RepairMode) RepairMode {
-	if p == nil {
-		return ""
-	}
-	return mode(p)
 }
 
 // does is a rung as Lifeboat's own act, with what it costs.
