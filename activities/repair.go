@@ -31,6 +31,8 @@ type RepairDeps struct {
 	// Ask tells the ladder of a sending host about legs, by plans.RepairKey, whose
 	// replication has stopped or is not set as the configuration says.
 	Ask func(ctx context.Context, host string, legs []string) error
+	// Seen is told what a ladder found, by plans.RepairKey; nil where nobody wants it.
+	Seen func(steps map[string]plans.RepairStep, at time.Time)
 }
 
 func (r RepairDeps) targets() (map[string]plans.RepairTarget, float64) {
@@ -126,6 +128,9 @@ func (a *Activities) RepairLook(ctx context.Context, in RepairLookIn) (RepairLoo
 		}
 	}
 	countWaiting(ctx, in.Host, out.Steps)
+	if a.Repair.Seen != nil {
+		a.Repair.Seen(out.Steps, in.Now)
+	}
 	return out, ctx.Err()
 }
 

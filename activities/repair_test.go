@@ -30,6 +30,20 @@ func broken(t *testing.T, state string, policy plans.RepairPolicy) (*site, *book
 	return s, b, a, in
 }
 
+// What a ladder finds is told to whoever says what comes next.
+func TestWhatALadderFindsIsTold(t *testing.T) {
+	_, _, a, in := broken(t, "Error", lenient)
+	var told map[string]plans.RepairStep
+	var when time.Time
+	a.Repair.Seen = func(steps map[string]plans.RepairStep, at time.Time) { told, when = steps, at }
+	if _, err := a.RepairLook(t.Context(), RepairLookIn{Host: "HQ1", VMs: []plans.RepairVM{in.VM}, Now: in.Now}); err != nil {
+		t.Fatal(err)
+	}
+	if told[vmID].Rung != plans.RungResume || !when.Equal(in.Now) {
+		t.Errorf("told %+v at %s", told, when)
+	}
+}
+
 var lenient = plans.RepairPolicy{Resume: plans.RepairAllow, ResumeAfter: plans.Duration(time.Minute), ResumeTries: 3, Resync: plans.RepairAllow, AtOnce: 1, PerDay: 4}
 
 // One request acts once, also when its activity is run again from its beginning.

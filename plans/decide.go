@@ -121,8 +121,12 @@ type VMSituation struct {
 	AskedBehind Duration `json:"asked_behind,omitempty"`
 	Kept        int      `json:"kept"` // recovery points
 	RPO         Duration `json:"rpo,omitempty"`
+	// Final is true for a failover for which no other point can be chosen.
+	Final bool `json:"final,omitempty"`
 
 	stands standing
+	third  string // where its replica is
+	stuck  bool   // it does not replicate there now
 }
 
 // Decide puts a situation together. hosts and pairs are one look, have the
@@ -146,7 +150,11 @@ func Decide(in RunInput, witnesses []WitnessView, hosts []HostView, pairs []Pair
 		one := situationOf(vm, pairs, have, s.Common)
 		p, _ := pairOf(vm.ID, pairs)
 		one.stands = standsAt(in.Intent(vm), p.Source, p.Target)
-		one.Good = map[standing]string{atSource: in.From, atTarget: in.To}[one.stands]
+		one.Good = map[standing]string{atSource: in.From, atTarget: in.To, atMiddle: in.To, atThird: in.To}[one.stands]
+		one.Final = one.Good == in.To && noWayBack(p.Target)
+		if one.stands == atThird {
+			one.third, one.stuck = p.Target.ReplicaServer, p.Target.State != "Replicating"
+		}
 		s.VMs = append(s.VMs, one)
 	}
 	s.Text = siteWords(s)
@@ -165,6 +173,8 @@ const (
 	standsUnseen           // the target holds a replica of a source that cannot be seen
 	atSource
 	atTarget // failed over already, or the primary there
+	atMiddle // as atTarget, and a third copy hangs on it: nobody has chosen yet
+	atThird  // as atTarget, and its replica is at the third site that was kept
 )
 
 func standsAt(i Intent, source, target Copy) standing {
@@ -174,6 +184,10 @@ func standsAt(i Intent, source, target Copy) standing {
 		return standsTwice
 	case good == Source:
 		return atSource
+	case good == Target && goesElsewhere(i, target):
+		return atThird
+	case good == Target && target.Extended != "":
+		return atMiddle
 	case good == Target:
 		return atTarget
 	case !source.Reached && familyOf(Classify(target)) == famReplica:
@@ -252,16 +266,43 @@ func siteWords(s Situation) []string {
 		s.From, s.To, of(standsTwice), ShellWord(s.Plan))
 	say(atTarget, "Good copy: %s, of %s, failed over already. What is at %s is OLD: do not start it. Next: lifeboat run show %s; once %s is back, lifeboat reprotect %s.",
 		s.To, of(atTarget), s.From, ShellWord(s.Plan), s.From, ShellWord(s.Plan))
+	say(atMiddle, "Good copy: %s, of %s, failed over already. What is at %s is OLD: do not start it. A third copy hangs on the good one: lifeboat reprotect %s --chain keep goes on to that site at once; --chain back ends it and goes back, once %s is there.",
+		s.To, of(atMiddle), s.From, ShellWord(s.Plan), s.From)
+	if third, stuck := thirds(s); len(third) > 0 {
+		say(atThird, "Good copy: %s, of %s; the replica is at the third site: %s. What is at %s is OLD and left out: do not start it; lifeboat fence %s says what keeps it off.",
+			s.To, of(atThird), fewOf(third, 4), s.From, ShellWord(s.Plan))
+		next := "nothing must be done"
+		if len(stuck) > 0 {
+			next = fmt.Sprintf("look at %s: NOT PROTECTED while replication from %s does not go on; lifeboat status %s says why", fewOf(stuck, 6), s.To, ShellWord(s.Plan))
+		}
+		say(atThird, "Next: %s.", next)
+		say(atThird, "Way home, when it is wanted: Remove-VMReplication for each VM at %s (it is NOT protected from then on) and at %s, then lifeboat reprotect %s, then lifeboat failback %s.",
+			s.To, s.From, ShellWord(s.Plan), ShellWord(s.Plan))
+	}
 	say(atSource, "Good copy: %s, of %s.", s.From, of(atSource))
 	say(standsUnseen, "The newest data of %s is at %s, in what cannot be seen. %s has what the table below says.", of(standsUnseen), s.From, s.To)
 	say(standsUnclear, "Which copy is good cannot be told from here: %s. Look: lifeboat plan explain %s --operation unplanned-failover", of(standsUnclear), ShellWord(s.Plan))
-	if len(names[standsTwice]) > 0 || len(names[atTarget]) == len(s.VMs) {
+	if len(names[standsTwice]) > 0 || len(names[atTarget])+len(names[atMiddle])+len(names[atThird]) == len(s.VMs) {
 		return text // nothing is left to decide about the site
 	}
 	if s.Verdict == SiteAnswers && len(names[standsUnseen]) > 0 {
 		return append(text, fmt.Sprintf("%s answers, but not every host there. Ask somebody to look at the silent one. To go without it: lifeboat failover %s --unplanned --only VM --statement \"who saw what, when\"", s.From, ShellWord(s.Plan)))
 	}
 	return append(text, verdictWords(s)...)
+}
+
+// thirds are the replica servers of the third copies that were kept, and the VMs
+// that do not replicate there now.
+func thirds(s Situation) (servers, stuck []string) {
+	for _, vm := range s.VMs {
+		if vm.third != "" && !slices.Contains(servers, vm.third) {
+			servers = append(servers, vm.third)
+		}
+		if vm.stuck {
+			stuck = append(stuck, vm.Label)
+		}
+	}
+	return servers, stuck
 }
 
 // verdictWords says what the witnesses prove, and what to do.

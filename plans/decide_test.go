@@ -154,3 +154,55 @@ func TestARemedyNamesThePlanAndNoOtherHost(t *testing.T) {
 		}
 	}
 }
+
+// While the third copy of a chain that was kept was being resynchronized, the run and
+// every later command said that both copies call themselves primary, decide advised a
+// re-protection that is refused, and status that the lost site had gone on sending.
+func TestAKeptThirdCopyIsNoSecondPrimary(t *testing.T) {
+	old := standingCopy("A", "Off", "Primary", "WaitingForStartResynchronize")
+	old.PrimaryServer, old.AutoStart = "a.example", "Nothing"
+	good := standingCopy("B", "Running", "Primary", "Replicating")
+	good.ReplicaServer = "c.example"
+	in := standingRun()
+	in.Steps[0].VMs[0].ReverseTo = "a.example"
+	for state, kind := range map[string]DecisionKind{"Replicating": Done, "Resynchronizing": Wait, "Suspended": Refuse, "WaitingForStartResynchronize": Refuse, "Error": Refuse} {
+		good.State = state
+		for _, source := range []Copy{old, {Host: "A"}} {
+			intent := Intent{Operation: Reprotect, UpTo: PhaseSync, Chain: ChainKeep, ReplicaName: "a.example"}
+			kept := Next(intent, source, good)
+			if text := kept.Why + kept.Remedy; kept.Kind != kind || !strings.Contains(text, "A is OLD and left out") || !strings.Contains(text, "c.example") {
+				t.Errorf("%s, keep: %+v", state, kept)
+			}
+			intent = in.Intent(in.Steps[0].VMs[0])
+			again := Next(intent, source, good)
+			if protected := strings.Contains(again.Why, "protected there"); again.Kind != Done || protected != (state == "Replicating") || strings.Contains(again.Why, "until re-protected") {
+				t.Errorf("%s, the failover again: %+v", state, again)
+			}
+			s := Decide(in, nil, nil, []Pair{{ID: "sql", Source: source, Target: good}}, nil, time.Now())
+			text := strings.Join(s.Text, "\n")
+			for _, word := range []string{"Good copy: dr", "third site: c.example", "left out", "lifeboat fence \"hq loss\"", "Remove-VMReplication", "lifeboat failback \"hq loss\""} {
+				if !strings.Contains(text, word) {
+					t.Errorf("%s: decide does not say %q:\n%s", state, word, text)
+				}
+			}
+			if stuck := strings.Contains(text, "NOT PROTECTED while"); stuck == (state == "Replicating") || !s.VMs[0].Final {
+				t.Errorf("%s: decide says:\n%s", state, text)
+			}
+		}
+		plain := Next(Intent{Operation: Reprotect, UpTo: PhaseSync, ReplicaName: "a.example"}, old, good)
+		if plain.Kind != Refuse || !strings.Contains(plain.Why, "OLD and left out") {
+			t.Errorf("%s, without a choice: %+v", state, plain)
+		}
+	}
+
+	over := standingCopy("B", "Running", "Replica", "FailedOverWaitingCompletion")
+	over.FailoverType, over.Extended, over.ExtendedTo = "Regular", "Replicating", "c.example"
+	pair := []Pair{{ID: "sql", Source: Copy{Host: "A"}, Target: over}}
+	if text := strings.Join(Decide(in, nil, nil, pair, nil, time.Now()).Text, "\n"); !strings.Contains(text, "lifeboat reprotect \"hq loss\" --chain keep") || !strings.Contains(text, "--chain back") {
+		t.Errorf("nobody is asked which way:\n%s", text)
+	}
+	in.Operation = Reprotect
+	if found := Readiness(in, []HostView{{Name: "A"}, {Name: "B", Reached: true}}, pair, time.Now()); !strings.Contains(found[0].Remedy, "--chain keep") {
+		t.Errorf("the way that needs no dark site is not told: %+v", found)
+	}
+}

@@ -11,6 +11,59 @@ type Proof struct {
 	At        time.Time `json:"at"`
 	Run       string    `json:"run"`
 	Operation Operation `json:"operation"`
+	// Shown is the strongest gate that it passed, Person who said besides that the
+	// drill's work can be done, once it was up; "" for nobody.
+	Shown  Strength `json:"shown"`
+	Person string   `json:"person,omitempty"`
+}
+
+// Weak is true for a proof that says no more than that the guest's system runs.
+func (p Proof) Weak() bool {
+	return p.Person == "" && (p.Shown == ShownStarted || p.Shown == ShownHeartbeat)
+}
+
+// Strength is how much a proof shows.
+type Strength string
+
+// The strengths, weakest first. Of a run so large that its report has no gates it
+// is not recorded.
+const (
+	ShownStarted   Strength = "started" // the plan has no gate for it
+	ShownHeartbeat Strength = "heartbeat"
+	ShownPort      Strength = "port"
+	ShownHTTP      Strength = "http"
+	ShownScript    Strength = "script" // on the engine
+	ShownInGuest   Strength = "guest script"
+	ShownUnknown   Strength = "not recorded"
+)
+
+// strengths are those of gates, by kind; rising is their order.
+var (
+	strengths = map[string]Strength{"heartbeat": ShownHeartbeat, "tcp": ShownPort, "http": ShownHTTP, "engine-script": ShownScript, "guest-script": ShownInGuest}
+	rising    = []Strength{ShownStarted, ShownHeartbeat, ShownPort, ShownHTTP, ShownScript, ShownInGuest}
+)
+
+// shown is the strongest gate of those that a VM passed.
+func shown(r *Report, vm RunVM) Strength {
+	passed, not := gatesAsked(r.Status, vm)
+	if len(vm.Gates)+len(not) == 0 && lean(vm) {
+		return ShownUnknown
+	}
+	strongest := 0
+	for _, g := range passed {
+		strongest = max(strongest, slices.Index(rising, strengths[g.Kind]))
+	}
+	return rising[strongest]
+}
+
+// agreed is who said after a moment that what a drill asks people about is met.
+func agreed(all []Judgement, after time.Time) (by string) {
+	for _, j := range all {
+		if j.Criterion.Kind == CriterionPeople && j.Result == CriterionMet && j.At.After(after) {
+			by = j.By
+		}
+	}
+	return by
 }
 
 // Covered is a VM of the configuration with what is proved of it.
@@ -73,6 +126,7 @@ func proved(r *Report, proofs map[string]Proof) {
 	if r.Input.Operation != TestFailover && !r.Input.Operation.Moves() {
 		return
 	}
+	vms := byVMID(r.Input)
 	failed := judge{s: r.Status}.withCode("gate-not-passed", "gate-waived")
 	for i := range r.Status.VMs {
 		vm := &r.Status.VMs[i]
@@ -80,7 +134,7 @@ func proved(r *Report, proofs map[string]Proof) {
 		if at.IsZero() || slices.Contains(failed, vm.Label) || !at.After(proofs[vm.ID].At) {
 			continue
 		}
-		proofs[vm.ID] = Proof{At: at, Run: r.Status.RunID, Operation: r.Input.Operation}
+		proofs[vm.ID] = Proof{At: at, Run: r.Status.RunID, Operation: r.Input.Operation, Shown: shown(r, vms[vm.ID]), Person: agreed(r.Judgements, at)}
 	}
 }
 

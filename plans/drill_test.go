@@ -458,6 +458,57 @@ func TestDrillCoverage(t *testing.T) {
 	}
 }
 
+// A proof by heartbeat alone looked as good as one by a service that answered.
+func TestHowStrongAProofIs(t *testing.T) {
+	gates := map[string]RunGate{"heartbeat": {Kind: "heartbeat", Text: "heartbeat"}, "tcp": {Kind: "tcp", Text: "tcp 443"}, "http": {Kind: "http", Text: "http 200"},
+		"engine-script": {Kind: "engine-script", Text: "script on the engine"}, "guest-script": {Kind: "guest-script", Text: "script in the guest"}}
+	for _, row := range []struct {
+		asked string // kinds; the last of them was not asked where not is set
+		not   bool
+		met   bool
+		want  Strength
+		weak  bool
+	}{
+		{"", false, false, ShownStarted, true},
+		{"heartbeat", false, false, ShownHeartbeat, true},
+		{"heartbeat", false, true, ShownHeartbeat, false},
+		{"heartbeat tcp", false, false, ShownPort, false},
+		{"heartbeat tcp", true, false, ShownHeartbeat, true},
+		{"http heartbeat", false, false, ShownHTTP, false},
+		{"engine-script", false, false, ShownScript, false},
+		{"tcp guest-script", false, false, ShownInGuest, false},
+	} {
+		in, s := passed(t, "")
+		for i := range in.Steps {
+			for j := range in.Steps[i].VMs {
+				vm := &in.Steps[i].VMs[j]
+				vm.Name, vm.Gates = vm.Label, nil
+				for _, kind := range strings.Fields(row.asked) {
+					vm.Gates = append(vm.Gates, gates[kind])
+				}
+				if row.not {
+					s.Findings = append(s.Findings, Finding{Code: "gate-not-asked", VM: vm.Label, Text: vm.Gates[len(vm.Gates)-1].Text + ": not asked: no way in"})
+				}
+			}
+		}
+		r := MakeReport(s, in, nil, "v", true)
+		if row.met {
+			r.Judgements = append(r.Judgements, Judgement{Criterion: Criterion{Kind: CriterionPeople}, Result: CriterionMet, By: "Dana", At: s.Ended})
+		}
+		proofs := map[string]Proof{}
+		proved(&r, proofs)
+		p := proofs[in.VMs()[0].ID]
+		if p.Shown != row.want || p.Weak() != row.weak || (p.Person == "Dana") != row.met {
+			t.Errorf("%q, not %t: %+v", row.asked, row.not, p)
+		}
+		in.Steps[0].VMs[0].Name, in.Steps[0].VMs[0].Gates, r.Status.Findings = "", nil, nil // as a large run's report has it
+		clear(proofs)
+		if proved(&r, proofs); proofs[in.VMs()[0].ID].Shown != ShownUnknown || proofs[in.VMs()[0].ID].Weak() {
+			t.Errorf("a report that has no gates says %+v", proofs[in.VMs()[0].ID])
+		}
+	}
+}
+
 // A drill that was not begun proves nothing, and takes no proof away.
 func TestADrillThatWasNotBegunIsNoProof(t *testing.T) {
 	in, s := passed(t, "")

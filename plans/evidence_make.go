@@ -183,16 +183,10 @@ func (m *evidenceMaker) rpo(vm RunVM, s VMStatus) Measure {
 
 // gates says how the gates of a VM went.
 func (m *evidenceMaker) gates(vm RunVM, s VMStatus, passed bool) string {
-	var asked, not []string
-	for _, f := range m.s.Findings {
-		if f.VM == vm.Label && (f.Code == "gate-not-asked" || f.Code == "gate-waived" || f.Code == "gate-not-passed") {
-			not = append(not, f.Text)
-		}
-	}
-	for _, g := range vm.Gates {
-		if !slices.ContainsFunc(not, func(text string) bool { return strings.HasPrefix(text, g.Text) }) {
-			asked = append(asked, g.Text)
-		}
+	gates, not := gatesAsked(m.s, vm)
+	asked := make([]string, len(gates))
+	for i, g := range gates {
+		asked[i] = g.Text
 	}
 	switch {
 	case !m.brings() || s.Verdict == VerdictSkipped:
@@ -212,6 +206,21 @@ func (m *evidenceMaker) gates(vm RunVM, s VMStatus, passed bool) string {
 		words = append(words, "the plan has no gate for it")
 	}
 	return strings.Join(append(words, not...), ". ")
+}
+
+// gatesAsked are the gates of a VM that its run asked, and what it says of the others.
+func gatesAsked(s RunStatus, vm RunVM) (asked []RunGate, not []string) {
+	for _, f := range s.Findings {
+		if f.VM == vm.Label && (f.Code == "gate-not-asked" || f.Code == "gate-waived" || f.Code == "gate-not-passed") {
+			not = append(not, f.Text)
+		}
+	}
+	for _, g := range vm.Gates {
+		if !slices.ContainsFunc(not, func(text string) bool { return strings.HasPrefix(text, g.Text) }) {
+			asked = append(asked, g)
+		}
+	}
+	return asked, not
 }
 
 // lean is true for a VM of a run that is so large that its report holds only what is

@@ -26,6 +26,10 @@ type Finding struct {
 	// Means says what it would mean on the day; Remedy what to do.
 	Means  string `json:"means,omitempty"`
 	Remedy string `json:"remedy,omitempty"`
+	// Way tells findings of one code apart by what sets them right: how a copy that is
+	// too old goes on (catching-up, falling-behind, standing, not-judged), or what the
+	// repair ladder has for it (resume, resync, ask, held).
+	Way string `json:"way,omitempty"`
 	// Raw is what the machinery said, for who knows it.
 	Raw string `json:"raw,omitempty"`
 	// seenOn are the hosts that showed it together, where Host does not say it.

@@ -177,8 +177,10 @@ func atTargetAlready(intent Intent, s, t Copy) Decision {
 	switch Classify(s) {
 	case RReplicating, RPaused, RError, RResyncing, RWaits, Missing, Unprotected, PPrepared:
 	case POff, PInitialOff, PPaused, PError, PResyncNeeded, PResyncing, PSaved:
-		return refuse(fmt.Sprintf("both copies call themselves primary (%s and %s): which one is the good one cannot be told", s.Host, t.Host),
-			"compare both, then make the other one a replica: Set-VMReplication -AsReplica on its host")
+		if !isOff(s.Power) || !goesElsewhere(intent, t) {
+			return refuse(fmt.Sprintf("both copies call themselves primary (%s and %s): which one is the good one cannot be told", s.Host, t.Host),
+				"compare both, then make the other one a replica: Set-VMReplication -AsReplica on its host")
+		}
 	case RFailedOver, RFailedOverOn, RFailedOverMid, RCommitted, RCommittedOn:
 		return refuse(fmt.Sprintf("it was failed over at %s and does not replicate to %s yet: it is NOT PROTECTED, and there is nothing to move it by. What is at %s is OLD", s.Host, t.Host, t.Host),
 			"lifeboat reprotect "+intent.plan()+", and this again when that is done")
@@ -190,8 +192,8 @@ func atTargetAlready(intent Intent, s, t Copy) Decision {
 		// Failover addresses are not injected into a primary: only its
 		// switches count.
 		return startAtTarget(connected, intent, t)
-	case isOff(s.Power) && familyOf(Classify(s)) == famPrimary && replicatesElsewhere(intent, t), isRunning(t.Power) && leftBehind(s, t, intent.ReplicaName):
-		return keptElsewhere(s, t)
+	case t.State == "Replicating" && (isOff(s.Power) && familyOf(Classify(s)) == famPrimary && goesElsewhere(intent, t) || isRunning(t.Power) && leftBehind(s, t, intent.ReplicaName)):
+		return keeping(s, t)
 	case isRunning(t.Power) && t.State == "Replicating" && familyOf(Classify(s)) == famReplica:
 		return finished("runs at " + t.Host + " and replicates back to " + s.Host)
 	case isRunning(t.Power):

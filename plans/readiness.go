@@ -101,6 +101,8 @@ func (r *readiness) silent(h HostView) {
 	case source && r.in.Operation == Reprotect && r.in.Chain == ChainKeep:
 		f.Severity, f.Means = Warning, "its copies are old and are left out; the watch keeps them from running"
 		f.Remedy = "lifeboat fence " + ShellWord(r.in.Plan)
+	case source && r.in.Operation == Reprotect && r.chained(h.Name):
+		f.Remedy = "to go on to the third site without it: lifeboat reprotect " + ShellWord(r.in.Plan) + " --chain keep; else wait until it answers"
 	case source && r.in.Operation == Reprotect:
 		f.Remedy += "; if it is gone for good: lifeboat replace-host " + ShellWord(h.Name) + " NEW"
 	case source && blind(r.in.Operation, r.in.Chain):
@@ -110,6 +112,14 @@ func (r *readiness) silent(h HostView) {
 		f.Means, f.Remedy = "no drill begins while a site is silent: this may be the day", "lifeboat decide "+ShellWord(r.in.Plan)
 	}
 	r.add(f)
+}
+
+// chained is true where what ran at a host has a third copy that can be kept.
+func (r *readiness) chained(host string) bool {
+	return slices.ContainsFunc(r.in.VMs(), func(vm RunVM) bool {
+		p, _ := pairOf(vm.ID, r.pairs)
+		return vm.SourceHost == host && (p.Target.Extended != "" || goesElsewhere(r.in.Intent(vm), p.Target))
+	})
 }
 
 // replicaServer looks at the way back: after the failover the source receives.

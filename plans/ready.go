@@ -316,7 +316,7 @@ func GroupFindings(all []Finding, severity Severity) []FindingGroup {
 		if severity != "" && f.Severity != severity {
 			continue
 		}
-		key := string(f.Severity) + f.Code + "\x00" + f.Host
+		key := string(f.Severity) + f.Code + "\x00" + f.Host + "\x00" + f.Way
 		if i, ok := at[key]; ok && f.VM != "" {
 			groups[i].More = append(groups[i].More, f.VM)
 			continue

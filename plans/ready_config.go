@@ -4,7 +4,10 @@ import "time"
 
 // ReadyConfigOf is what the configuration says of hosts and VMs beside a run.
 func ReadyConfigOf(cfg *Config) ReadyConfig {
-	k := ReadyConfig{Thumbprints: map[string]string{}, Storages: map[string]string{}, Excluded: map[string][]string{}, Extends: map[string]Extension{}, Notes: map[string]string{}, Auths: map[string]string{}}
+	k := ReadyConfig{Thumbprints: map[string]string{}, Storages: map[string]string{}, Excluded: map[string][]string{}, Extends: map[string]Extension{}, Notes: map[string]string{}, Auths: map[string]string{}, Repairs: map[string]*RepairPolicy{}}
+	for key, target := range Repairs(cfg) {
+		k.Repairs[key] = target.Policy
+	}
 	for _, s := range cfg.Sites {
 		if s.Engine {
 			k.EngineSite = s.Name

@@ -49,6 +49,9 @@ func (r *ready) seen(v HostView, read time.Time) {
 		f.Means, f.Remedy = "what stands at "+r.in.To+" cannot be seen, so nothing can be promised", "lifeboat check says where it stops and what to do"
 	case v.Barred != "":
 		f.Means, f.Remedy = "the site may be well: nothing new is known of it, and a failover would not see it either", "lifeboat check says where it stops and what to do"
+	case r.left(v.Name):
+		f.Means = "its VMs run at " + r.in.To + " already: nothing of them is lost with it; its old copies must not start"
+		f.Remedy = "lifeboat decide " + ShellWord(r.in.Plan) + " says what comes next, lifeboat fence " + ShellWord(r.in.Plan) + " what keeps the old copies off"
 	case r.livedOn(v.Name) != "":
 		f.Text += ", and its VMs went on sending: " + r.livedOn(v.Name)
 		f.Means = "it lived then: rather the way from here to it is gone (an address that changed, a firewall) than the site"
@@ -65,6 +68,22 @@ func (r *ready) seen(v HostView, read time.Time) {
 	r.out.Stale = append(r.out.Stale, fmt.Sprintf("I have not read %s since %s. What is said of it below is old.", v.Name, clock(read)))
 }
 
+// left is true for a host whose VMs all run at the target already.
+func (r *ready) left(host string) bool {
+	some := false
+	for _, vm := range r.in.VMs() {
+		if vm.SourceHost != host {
+			continue
+		}
+		t := r.pair(vm.ID).Target
+		if family := familyOf(Classify(t)); !runs(t) || family != famPrimary && family != famFailed {
+			return false
+		}
+		some = true
+	}
+	return some
+}
+
 // livedOn names data that is clearly newer than a host's last answer: what has
 // sent it was alive then, though nobody could ask it.
 func (r *ready) livedOn(host string) string {
@@ -77,7 +96,7 @@ func (r *ready) livedOn(host string) string {
 	silent := time.Duration(float64(r.look.Now.Sub(read)-10*time.Second)*r.out.Speed) - maxAge
 	for _, vm := range r.in.VMs() {
 		t := r.pair(vm.ID).Target
-		if vm.SourceHost != host || !r.view(vm.TargetHost).Reached || t.LastReplication.IsZero() {
+		if vm.SourceHost != host || !r.view(vm.TargetHost).Reached || familyOf(Classify(t)) != famReplica || t.LastReplication.IsZero() {
 			continue
 		}
 		if behind := r.behind(t, t.LastReplication).D(); behind < silent {

@@ -24,6 +24,10 @@ type ReadyLook struct {
 	// Read is when each host last answered, by the clock of Now.
 	Read   map[string]time.Time
 	Stores []StoreView
+	// Sent are earlier looks at what VMs send, by id, nil where nobody looked before;
+	// Repairs what the repair ladders said last, by RepairKey.
+	Sent    map[string][]Sent
+	Repairs map[string]RepairSeen
 	// Known is what the configuration says beside the run.
 	Known ReadyConfig
 	// Drill is the last test failover of the plan that ended, nil when none is
@@ -53,6 +57,9 @@ type ReadyConfig struct {
 	Extends  map[string]Extension
 	// Auths are the ways of authentication of VMs' groups: Kerberos or Certificate.
 	Auths map[string]string
+	// Repairs are the repair policies of first legs, by VM; none where nothing is to
+	// be repaired.
+	Repairs map[string]*RepairPolicy
 	// EngineSite is where the engine is said to stand.
 	EngineSite string
 	// Notes are what people wrote about VMs.

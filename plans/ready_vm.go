@@ -261,15 +261,16 @@ func (r *ready) both(vm RunVM, p Pair) {
 			continue
 		}
 		said = words[0]
+		way, remedy := r.mended(vm, p, Classify(c), words[2])
 		if away { // it lives at the target already: only losing that would cost data
-			r.add(Finding{Severity: Warning, Code: words[0], VM: vm.Label, Host: c.Host, Text: words[1],
-				Means: fmt.Sprintf("it runs at %s: nothing of it is lost with %s, and what was written since would be lost with %s", vm.TargetHost, vm.SourceHost, vm.TargetHost), Remedy: words[2]})
+			r.add(Finding{Severity: Warning, Code: words[0], VM: vm.Label, Host: c.Host, Way: way, Text: words[1],
+				Means: fmt.Sprintf("it runs at %s: nothing of it is lost with %s, and what was written since would be lost with %s", vm.TargetHost, vm.SourceHost, vm.TargetHost), Remedy: remedy})
 			continue
 		}
 		if familyOf(Classify(c)) == famLoose && Classify(p.Target) == Unprotected {
-			words[2] = "lifeboat protect, with its name and --seed existing: the copy at " + p.Target.Host + " is overwritten where it differs"
+			remedy = "lifeboat protect, with its name and --seed existing: the copy at " + p.Target.Host + " is overwritten where it differs"
 		}
-		r.add(Finding{Severity: Blocker, Code: words[0], VM: vm.Label, Host: c.Host, Text: words[1], Means: "what is written since its last copy would be lost", Remedy: words[2]})
+		r.add(Finding{Severity: Blocker, Code: words[0], VM: vm.Label, Host: c.Host, Way: way, Text: words[1], Means: "what is written since its last copy would be lost", Remedy: remedy})
 	}
 	if familyOf(Classify(p.Source)) == famReplica && familyOf(Classify(p.Target)) == famReplica {
 		r.add(Finding{Severity: Blocker, Code: "state-pair", VM: vm.Label, Text: "both copies are replicas: neither is the one that users have", Means: "nothing is replicated", Remedy: "lifeboat plan explain " + ShellWord(r.in.Plan)})
@@ -285,11 +286,13 @@ func (r *ready) silent(vm RunVM, p Pair) {
 	}
 	words, ok := trouble[Classify(p.Source)]
 	if ok && p.Source.Reached && familyOf(Classify(p.Source)) == famPrimary {
-		r.add(Finding{Severity: Blocker, Code: words[0], VM: vm.Label, Host: vm.SourceHost, Text: words[1] + ", when " + vm.SourceHost + " was last read",
-			Means: "what was written since its last copy would be lost", Remedy: "when it answers again: " + words[2]})
+		way, remedy := r.mended(vm, p, Classify(p.Source), words[2])
+		r.add(Finding{Severity: Blocker, Code: words[0], VM: vm.Label, Host: vm.SourceHost, Way: way, Text: words[1] + ", when " + vm.SourceHost + " was last read",
+			Means: "what was written since its last copy would be lost", Remedy: "when it answers again: " + remedy})
 	}
 	if also, ok := trouble[Classify(p.Target)]; ok && also[0] != words[0] {
-		r.add(Finding{Severity: Blocker, Code: also[0], VM: vm.Label, Host: vm.TargetHost, Text: also[1], Means: "what is written since its last copy would be lost", Remedy: also[2]})
+		way, remedy := r.mended(vm, p, Classify(p.Target), also[2])
+		r.add(Finding{Severity: Blocker, Code: also[0], VM: vm.Label, Host: vm.TargetHost, Way: way, Text: also[1], Means: "what is written since its last copy would be lost", Remedy: remedy})
 	}
 }
 
@@ -372,11 +375,11 @@ func (r *ready) late(vm RunVM, p Pair, line ReadyVM, before int) {
 		if line.Backlog > 0 {
 			text += fmt.Sprintf(", %s wait to be sent", size(uint64(line.Backlog)))
 		}
-		remedy := "nothing if it is catching up; else Measure-VMReplication on " + vm.SourceHost
+		way, remedy := r.trend(vm, p, line)
 		if slices.ContainsFunc(r.out.Findings[before:], func(f Finding) bool { return slices.Contains(stopped, f.Code) }) {
-			remedy = "what is said of it above: then what waits is sent"
+			way, remedy = "", "what is said of it above: then what waits is sent"
 		}
-		r.add(Finding{Severity: Blocker, Code: "rpo-missed", VM: vm.Label, Text: text, Means: "you would lose what was written after " + clock(line.LastGood), Remedy: remedy})
+		r.add(Finding{Severity: Blocker, Code: "rpo-missed", VM: vm.Label, Way: way, Text: text, Means: "you would lose what was written after " + clock(line.LastGood), Remedy: remedy})
 	case said:
 	case line.Health == "Critical":
 		r.add(Finding{Severity: Blocker, Code: "replication-critical", VM: vm.Label, Text: "Hyper-V calls its replication critical", Means: "the next changes may not arrive", Remedy: "Measure-VMReplication on " + vm.SourceHost})

@@ -18,8 +18,8 @@ func nextReprotect(i Intent, s, t Copy) Decision {
 		}
 	}
 	switch {
-	case !s.Reached && replicatesElsewhere(i, t):
-		return keptElsewhere(s, t)
+	case !s.Reached && goesElsewhere(i, t):
+		return keeping(s, t)
 	case !s.Reached:
 		return unreached(s, t)
 	}
@@ -115,9 +115,9 @@ func reprotectPrimary(i Intent, s, t Copy) Decision {
 	switch class := Classify(s); {
 	case class == Missing && i.Replace && !strings.EqualFold(t.ReplicaServer, i.ReplicaName):
 		return leaveLostHost(t)
-	case i.Chain == ChainKeep && isOff(s.Power) && replicatesElsewhere(i, t):
-		return keptElsewhere(s, t)
-	case replicatesElsewhere(i, t) && familyOf(class) == famPrimary, leftBehind(s, t, i.ReplicaName):
+	case i.Chain == ChainKeep && isOff(s.Power) && goesElsewhere(i, t):
+		return keeping(s, t)
+	case goesElsewhere(i, t) && familyOf(class) == famPrimary, leftBehind(s, t, i.ReplicaName):
 		return leftOut(s, t)
 	case class == Missing:
 		return noCopy(s)
@@ -130,17 +130,28 @@ func reprotectPrimary(i Intent, s, t Copy) Decision {
 	return syncing(s, t)
 }
 
-// replicatesElsewhere is true for a good copy that runs and replicates to a host
+// goesElsewhere is true for a primary that runs and whose replica is at a host
 // other than the one it came from: the third site of a chain that was kept.
-func replicatesElsewhere(i Intent, t Copy) bool {
-	return isRunning(t.Power) && t.State == "Replicating" && t.ReplicaServer != "" && i.ReplicaName != "" && !strings.EqualFold(t.ReplicaServer, i.ReplicaName)
+func goesElsewhere(i Intent, t Copy) bool {
+	return isRunning(t.Power) && familyOf(Classify(t)) == famPrimary && t.ReplicaServer != "" && i.ReplicaName != "" && !sameServer(t.ReplicaServer, i.ReplicaName)
 }
 
-// keptElsewhere is the end of a chain that was kept.
-func keptElsewhere(s, t Copy) Decision {
-	d := finished("runs at " + t.Host + " and replicates to " + t.ReplicaServer + ": protected there; the copy at " + s.Host + " is OLD and left out")
-	d.Elsewhere = true
-	return d
+// keeping is for a chain whose third copy was kept: done once that replicates.
+func keeping(s, t Copy) Decision {
+	if t.State == "Replicating" {
+		d := finished("runs at " + t.Host + " and replicates to " + t.ReplicaServer + ": protected there; the copy at " + s.Host + " is OLD and left out")
+		d.Elsewhere = true
+		return d
+	}
+	good := fmt.Sprintf("the good copy runs at %s, its replica is at %s, and the copy at %s is OLD and left out", t.Host, t.ReplicaServer, s.Host)
+	switch Classify(t) {
+	case PResyncing:
+		return underWay(fmt.Sprintf("a resynchronization runs from %s to %s: %s", t.Host, t.ReplicaServer, good), t)
+	case PInitial:
+		return underWay(fmt.Sprintf("the first copy goes from %s to %s: %s", t.Host, t.ReplicaServer, good), t)
+	}
+	why, remedy, _ := sourceTrouble(t)
+	return refuse(orWord(why, "replication at "+t.Host+" is "+t.State)+": "+good, orWord(remedy, "Get-VMReplication on "+t.Host))
 }
 
 // isLeftOut is true for a primary that is off beside a good copy that runs and
@@ -153,7 +164,15 @@ func isLeftOut(old, good Copy) bool {
 // leftOut is for a copy beside one that replicates to a third host: what it would
 // take to have it back ends the only protection there is, so a person does it.
 func leftOut(old, good Copy) Decision {
-	return refuse(fmt.Sprintf("the copy at %s is OLD and left out: %s holds the good one and replicates to %s", old.Host, good.Host, good.ReplicaServer), wayFromThird(good.Host, old.Host))
+	return refuse(fmt.Sprintf("the copy at %s is OLD and left out: %s holds the good one and replicates to %s%s", old.Host, good.Host, good.ReplicaServer, notSent(good)), wayFromThird(good.Host, old.Host))
+}
+
+// notSent says of a primary what its replication is, where that is not well.
+func notSent(c Copy) string {
+	if c.State == "Replicating" {
+		return ""
+	}
+	return " (now " + c.State + ")"
 }
 
 // wayFromThird is the way home from a third site that was kept.

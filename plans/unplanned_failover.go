@@ -27,7 +27,7 @@ func nextUnplannedFailover(i Intent, s, t Copy) Decision {
 	case RCommitted, RCommittedOn:
 		return finalAtTarget(i, s, t, "committed: no other point can be chosen")
 	case PRunning, PBusy, POff, PSaved, PPaused, PError, PResyncNeeded, PResyncing, PInitial, PWaitsInitial, PInitialOff:
-		if familyOf(Classify(s)) == famPrimary && Classify(s) != PPrepared {
+		if familyOf(Classify(s)) == famPrimary && Classify(s) != PPrepared && !goesElsewhere(i, t) {
 			return atTargetAlready(i, s, t)
 		}
 		return finalAtTarget(i, s, t, "it is the primary there")
@@ -149,6 +149,13 @@ func upAtTarget(i Intent, s, t Copy, state string) Decision {
 			if d, open := fenceSource(i, s, PhaseStart); open {
 				return d
 			}
+		}
+		switch {
+		case !goesElsewhere(i, t):
+		case t.State == "Replicating":
+			return keeping(s, t)
+		default:
+			return finished(fmt.Sprintf("runs at %s; its replication to %s is %s: NOT PROTECTED until that is mended", t.Host, t.ReplicaServer, t.State))
 		}
 		return finished(fmt.Sprintf("runs at %s; %s; NOT PROTECTED until re-protected", t.Host, state))
 	case isOff(t.Power):

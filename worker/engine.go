@@ -96,6 +96,7 @@ func Start(ctx context.Context, o Options) (*Engine, error) {
 	e.lookout = newLookout(o.Configuration, e.hosts.host, o.Folder.Journal.NewReports())
 	e.alerts = newAlerts(o, e.lookout, e.hosts)
 	e.repairs = newRepairs(o.Configuration, control.Over(c, o.Namespace))
+	e.lookout.repairs = e.repairs.seen
 	e.drills = newDrills(o, control.Over(c, o.Namespace), e.alerts.tell)
 	e.orphans = newOrphans(o.Configuration, control.Over(c, o.Namespace), o.Log)
 	e.canary = newCanaries(o, control.Over(c, o.Namespace))

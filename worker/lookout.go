@@ -40,6 +40,8 @@ type lookout struct {
 	engine func() []plans.Problem
 	// canaries is where canaries stand; nil where nobody knows.
 	canaries func() ([]plans.CanaryState, error)
+	// repairs is what the repair ladders said last; nil where none tells.
+	repairs func() map[string]plans.RepairSeen
 	// plansOnly keeps hosts that no plan needs from being read.
 	plansOnly bool
 
@@ -51,7 +53,10 @@ type lookout struct {
 	seen    map[string]activities.HostSight
 	read    map[string]time.Time
 	stores  map[string]plans.StoreView
-	drills  map[string]*plans.Drill
+	// sent are looks at primaries over the last while; nil where each host is read
+	// only once.
+	sent   map[string][]plans.Sent
+	drills map[string]*plans.Drill
 	// drillsAt is when the reports were read, past what the runs took.
 	drillsAt time.Time
 	past     plans.Durations
@@ -74,6 +79,9 @@ func newLookout(cfg *Configuration, hosts func(string) (*hyperv.Host, error), re
 func (l *lookout) start() {
 	l.turn.Lock()
 	defer l.turn.Unlock()
+	l.mu.Lock()
+	l.sent = map[string][]plans.Sent{}
+	l.mu.Unlock()
 	l.begin()
 }
 
@@ -211,9 +219,23 @@ func (l *lookout) keep(ctx context.Context, host string, sight activities.HostSi
 		sight.Copies = l.seen[host].Copies
 	} else {
 		l.read[host] = at
+		l.follow(sight.Copies)
 	}
 	l.seen[host] = sight
 	return sight.View.Reached
+}
+
+// follow keeps what primaries send, so that it shows whether they catch up. The
+// memory is held.
+func (l *lookout) follow(copies map[string]plans.Copy) {
+	if l.sent == nil {
+		return
+	}
+	for id, c := range copies {
+		if c.Mode == "Primary" {
+			l.sent[id] = plans.FollowSent(l.sent[id], c)
+		}
+	}
 }
 
 func (l *lookout) lookAtStores(ctx context.Context, host string, copies map[string]plans.Copy) {
@@ -361,7 +383,10 @@ func (l *lookout) everything(now time.Time) []plans.ReadyReport {
 
 // lookAt is what was seen of a run's hosts last. The memory is held.
 func (l *lookout) lookAt(in plans.RunInput, pairs []plans.Pair, now time.Time) plans.ReadyLook {
-	look := plans.ReadyLook{Run: in, Pairs: pairs, Read: maps.Clone(l.read), Known: l.known, Machine: l.machine, Now: now}
+	look := plans.ReadyLook{Run: in, Pairs: pairs, Read: maps.Clone(l.read), Sent: l.sent, Known: l.known, Machine: l.machine, Now: now}
+	if l.repairs != nil {
+		look.Repairs = l.repairs()
+	}
 	for _, h := range in.Hosts {
 		sight, ok := l.seen[h.Name]
 		if !ok {

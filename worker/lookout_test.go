@@ -260,3 +260,32 @@ func TestALittleRoomIsSaid(t *testing.T) {
 		t.Error("no room in a folder that can be written to")
 	}
 }
+
+// Whether a copy catches up shows over time, and what the repair ladder does next is
+// its own to say: both reach the verdict.
+func TestTheLookoutTellsOfTrendsAndRepairs(t *testing.T) {
+	l, _ := watched()
+	ladders := newRepairs(l.cfg, nil)
+	l.repairs = ladders.seen
+	l.once(t.Context())
+	look := func() plans.ReadyLook {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.lookAt(plans.RunInput{}, nil, time.Now())
+	}
+	if look().Sent != nil {
+		t.Error("one look is taken for a trend")
+	}
+	l.start()
+	l.stop()
+	l.once(t.Context())
+	now := time.Now()
+	ladders.deps().Seen(map[string]plans.RepairStep{watchedVM: {Rung: plans.RungWait, Wants: plans.RungResume}}, now)
+	got := look()
+	if trail := got.Sent[watchedVM]; len(trail) != 1 || trail[0].Host != "A" || trail[0].Last.IsZero() {
+		t.Errorf("what A sends: %+v", got.Sent)
+	}
+	if step := got.Repairs[watchedVM]; step.Step.Wants != plans.RungResume || !step.At.Equal(now) {
+		t.Errorf("what the ladder said: %+v", got.Repairs)
+	}
+}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -24,10 +25,12 @@ type repairs struct {
 	speed   float64
 	// told is when the ladder of a host was told of a leg, by both.
 	told map[[2]string]time.Time
+	// steps are what ladders found last, by plans.RepairKey.
+	steps map[string]plans.RepairSeen
 }
 
 func newRepairs(cfg *Configuration, client *control.Client) *repairs {
-	r := &repairs{client: client, told: map[[2]string]time.Time{}}
+	r := &repairs{client: client, told: map[[2]string]time.Time{}, steps: map[string]plans.RepairSeen{}}
 	r.adopt(cfg)
 	return r
 }
@@ -41,7 +44,23 @@ func (r *repairs) adopt(cfg *Configuration) {
 }
 
 func (r *repairs) deps() activities.RepairDeps {
-	return activities.RepairDeps{Targets: r.now, Busy: r.client.OpenRun, Ask: r.ask}
+	return activities.RepairDeps{Targets: r.now, Busy: r.client.OpenRun, Ask: r.ask, Seen: r.saw}
+}
+
+// saw keeps what a ladder found: the activity that looks runs in this process.
+func (r *repairs) saw(steps map[string]plans.RepairStep, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for leg, step := range steps {
+		r.steps[leg] = plans.RepairSeen{Step: step, At: at}
+	}
+}
+
+// seen is what ladders found last.
+func (r *repairs) seen() map[string]plans.RepairSeen {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.steps)
 }
 
 func (r *repairs) now() (map[string]plans.RepairTarget, float64) {

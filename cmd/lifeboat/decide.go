@@ -84,11 +84,18 @@ func showSituation(t terminal, s *plans.Situation) {
 		showFindings(t, besides)
 	}
 	showLeftOut(t, "  left out  ", 12, s.LeftOut)
-	t.say("")
-	t.wrapped("  Time      ", 12, fmt.Sprintf("about %s until all are up", span(s.Prediction.Duration.D())))
-	t.wrapped("            ", 12, s.Prediction.Basis)
-	t.wrapped("  Manual    ", 12, s.Prediction.People)
+	if !final(s) {
+		t.say("")
+		t.wrapped("  Time      ", 12, fmt.Sprintf("about %s until all are up", span(s.Prediction.Duration.D())))
+		t.wrapped("            ", 12, s.Prediction.Basis)
+		t.wrapped("  Manual    ", 12, s.Prediction.People)
+	}
 	t.say("Nothing was started. Lifeboat never fails over by itself.")
+}
+
+// final is true when nothing is left to choose: every VM was failed over for good.
+func final(s *plans.Situation) bool {
+	return len(s.VMs) > 0 && !slices.ContainsFunc(s.VMs, func(vm plans.VMSituation) bool { return !vm.Final })
 }
 
 // besidesTheSite are the findings that the witnesses, the good copies and the table
@@ -105,6 +112,10 @@ func besidesTheSite(all []plans.Finding) []plans.Finding {
 
 // showChoices is what each choice of a point would lose, VM by VM.
 func showChoices(t terminal, s *plans.Situation) {
+	if final(s) {
+		t.wrapped("  ", 2, "No other point can be chosen: the failover is final. Older data comes from a backup.")
+		return
+	}
 	head := "You would lose what was written after:"
 	if !slices.ContainsFunc(s.VMs, func(vm plans.VMSituation) bool { return vm.Good != s.To }) {
 		head = "Another point, by failover --unplanned --lose-writes, would be of:"

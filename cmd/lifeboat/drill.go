@@ -39,7 +39,7 @@ func drillCommand(t terminal) *cli.Command {
 			Action: func(c *cli.Context) error { return runDrillNow(t, c) },
 		},
 		{
-			Name: "coverage", Usage: "each VM's last proof, the longest untested first", Flags: append([]cli.Flag{untestedFlag}, reading...),
+			Name: "coverage", Usage: "each VM's last proof and how strong it was, the longest untested first", Flags: append([]cli.Flag{untestedFlag}, reading...),
 			Action: func(c *cli.Context) error { return drillCoverage(t, c, time.Now()) },
 		},
 		{
@@ -239,11 +239,36 @@ func drillCoverage(t terminal, c *cli.Context, now time.Time) error {
 		return errors.Join(t.json(all), quietly(code))
 	}
 	t.say("%d of %d VMs untested for more than %s", old, len(all), c.String("untested"))
-	t.say("  %-18s %-22s %-20s %s", "VM", "LAST PROOF", "BY", "NEXT DRILL")
+	if weak := weaklyProved(all); len(weak) > 0 {
+		t.wrapped("", 2, fmt.Sprintf("%d of %d shown by no more than a heartbeat: %s. Their systems came up; that their services work nobody has seen. A script in the guest shows more; so do ports and pages, where the network has a test_subnet.", len(weak), len(all), names(weak)))
+	}
+	t.say("  %-18s %-22s %-20s %s", "VM", "LAST PROOF", "SHOWN BY", "NEXT DRILL")
 	for i := range all {
 		showCovered(t, all[i])
 	}
 	return quietly(code)
+}
+
+// weaklyProved are the VMs whose last proof shows no service.
+func weaklyProved(all []plans.Covered) (labels []string) {
+	for _, v := range all {
+		if v.Last != nil && v.Last.Weak() {
+			labels = append(labels, plain(v.Label))
+		}
+	}
+	return labels
+}
+
+// shownBy is how strong a proof is, in words.
+func shownBy(p plans.Proof) string {
+	words := string(p.Shown)
+	switch {
+	case p.Person != "":
+		words += ", person"
+	case p.Weak():
+		words += " only"
+	}
+	return words
 }
 
 func showCovered(t terminal, v plans.Covered) {
@@ -252,7 +277,7 @@ func showCovered(t terminal, v plans.Covered) {
 		mark = "!"
 	}
 	if v.Last != nil {
-		last, by = days(v.Days)+" ago", v.Last.Run
+		last, by = days(v.Days)+" ago", shownBy(*v.Last)
 		if v.Old && v.Days > 0 {
 			last = "untested for " + days(v.Days)
 		}

@@ -202,6 +202,11 @@ func nextSteps(s plans.RunStatus) (head string, steps []nextStep) {
 	home := nextStep{"The way home, when it suits the business:", "lifeboat failback " + plan}
 	switch {
 	case !slices.ContainsFunc(s.VMs, func(vm plans.VMStatus) bool { return vm.Verdict == plans.VerdictDone }):
+	case slices.ContainsFunc(s.VMs, func(vm plans.VMStatus) bool { return vm.Elsewhere }):
+		return "Way home, when it is wanted:", []nextStep{
+			{fmt.Sprintf("The copies at %s are OLD. For each VM Remove-VMReplication at %s (it is NOT protected from then on) and at %s, then:", s.From, s.To, s.From), "lifeboat reprotect " + plan},
+			home,
+		}
 	case s.Operation == plans.UnplannedFailover:
 		return "NOT PROTECTED now. Next:", []nextStep{
 			{fmt.Sprintf("Fence %s before its power returns: it is watched, and fenced as it answers. Put a note on the rack: DO NOT START SERVERS.", s.From), "lifeboat fence " + plan},
@@ -210,11 +215,6 @@ func nextSteps(s plans.RunStatus) (head string, steps []nextStep) {
 		}
 	case s.Operation == plans.Commit:
 		return "NOT PROTECTED until this is done. Next:", []nextStep{back, home}
-	case slices.ContainsFunc(s.VMs, func(vm plans.VMStatus) bool { return vm.Elsewhere }):
-		return "Way home, when it is wanted:", []nextStep{
-			{fmt.Sprintf("The copies at %s are OLD. For each VM Remove-VMReplication at %s (it is NOT protected from then on) and at %s, then:", s.From, s.To, s.From), "lifeboat reprotect " + plan},
-			home,
-		}
 	case s.Operation == plans.Reprotect && s.Verdict == plans.VerdictDone && !replaces(s):
 		return "Next:", []nextStep{home}
 	}

@@ -23,7 +23,9 @@ func reprotectCommand(t terminal) *cli.Command {
 			if err != nil {
 				return err
 			}
-			look.Findings = append(look.Findings, onlyThere(c, name)...)
+			if look.Input.Chain != plans.ChainKeep { // which overwrites nothing
+				look.Findings = append(look.Findings, onlyThere(c, name)...)
+			}
 			return begin(t, c, look, asJSON)
 		},
 	}
