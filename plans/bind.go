@@ -98,6 +98,24 @@ func position(n ast.Node) (line, column int) {
 	return p.Line, p.Column
 }
 
+// Visit keeps an anchor: what is meant by it is known even where it stands in
+// something that cannot be read.
+func (b *binder) Visit(n ast.Node) ast.Visitor {
+	if a, ok := n.(*ast.AnchorNode); ok {
+		b.keep(a)
+	}
+	return b
+}
+
+func (b *binder) keep(a *ast.AnchorNode) {
+	if b.anchors == nil {
+		b.anchors = map[string]ast.Node{}
+	}
+	b.anchors[a.Name.GetToken().Value] = a.Value
+}
+
+func aliasName(a *ast.AliasNode) string { return a.Value.GetToken().Value }
+
 // plainNode takes anchors, tags and aliases away.
 func (b *binder) plainNode(n ast.Node, depth int) ast.Node {
 	if depth > 16 {
@@ -105,13 +123,10 @@ func (b *binder) plainNode(n ast.Node, depth int) ast.Node {
 	}
 	switch v := n.(type) {
 	case *ast.AnchorNode:
-		if b.anchors == nil {
-			b.anchors = map[string]ast.Node{}
-		}
-		b.anchors[v.Name.GetToken().Value] = v.Value
+		b.keep(v)
 		return b.plainNode(v.Value, depth+1)
 	case *ast.AliasNode:
-		return b.plainNode(b.anchors[v.Value.GetToken().Value], depth+1)
+		return b.plainNode(b.anchors[aliasName(v)], depth+1)
 	case *ast.TagNode:
 		return b.plainNode(v.Value, depth+1)
 	}
@@ -139,6 +154,10 @@ func (b *binder) bindAt(n ast.Node, v reflect.Value, path string, depth int) {
 		if b.bound == maxValues {
 			b.fail(n, path, "write less, or use fewer aliases (*name)", "holds more than %d values", maxValues)
 		}
+		return
+	}
+	if alias, ok := n.(*ast.AliasNode); ok && b.anchors[aliasName(alias)] == nil {
+		b.fail(n, path, "write it out, or write &"+aliasName(alias)+" before what is meant", "nothing is called &%s here", aliasName(alias))
 		return
 	}
 	n = b.plainNode(n, 0)

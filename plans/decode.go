@@ -51,6 +51,7 @@ func decodeFile(file File) (*Config, places, Errors) {
 		if _, comment := doc.Body.(*ast.CommentGroupNode); comment {
 			continue
 		}
+		ast.Walk(b, doc.Body)
 		b.bind(doc.Body, reflect.ValueOf(cfg).Elem(), "")
 	}
 	if b.bound >= maxValues {

@@ -137,7 +137,7 @@ func (c *checker) stagesLost(plan int) bool {
 	at := fmt.Sprintf("plans[%d].steps", plan)
 	lost := c.at.lost(at)
 	for i, s := range c.cfg.Plans[plan].Steps {
-		lost = lost || s.Stage == "" && (len(s.VMs) > 0 || c.anyLost(fmt.Sprintf("%s[%d]", at, i), "stage"))
+		lost = lost || s.Stage == "" && (len(s.VMs) > 0 || s.mayBeStage() && c.anyLost(fmt.Sprintf("%s[%d]", at, i), "stage"))
 	}
 	return lost
 }

@@ -80,9 +80,12 @@ func (p *planChecker) checkLimits() {
 func (p *planChecker) checkStep(i int) {
 	s := &p.plan.Steps[i]
 	path := fmt.Sprintf("%s.steps[%d]", p.path, i)
-	p.partial = p.partial || p.anyLost(path, "vms")
-	stage := s.Stage != "" || len(s.VMs) > 0 || p.anyLost(path, "vms")
-	p.exactlyOne(path, "step", []string{"stage", "manual", "notice"}, stage, s.Manual != nil, s.Notice != nil)
+	stage := s.Stage != "" || len(s.VMs) > 0
+	if s.mayBeStage() && p.anyLost(path, "vms") {
+		p.partial = true
+	} else {
+		p.exactlyOne(path, "step", []string{"stage", "manual", "notice"}, stage, s.Manual != nil, s.Notice != nil)
+	}
 	if s.Manual != nil {
 		p.checkManual(s.Manual, path+".manual")
 	}
@@ -93,6 +96,8 @@ func (p *planChecker) checkStep(i int) {
 		p.checkStage(i, s, path)
 	}
 }
+
+func (s *Step) mayBeStage() bool { return s.Manual == nil && s.Notice == nil }
 
 func (p *planChecker) checkManual(m *ManualStep, path string) {
 	if m.Name == "" {
