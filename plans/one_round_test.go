@@ -240,7 +240,7 @@ var untrue = []struct{ path, text, refers string }{
 	{`repair\.(window|timezone)`, "x", ""},
 	{`orphans\.after`, "1s", ""},
 	{`alerts\.channels\[\d\]\.plans\[\d\]`, "none", planNames},
-	{`alerts\.channels\[\d\]\.mail\.(server|from|to\[\d\])`, "x", ""},
+	{`alerts\.channels\[\d\]\.mail\.(server|from|to\[\d\]|secret)`, "x", ""},
 	{`alerts\.channels\[\d\]\.ntfy\.(token|address)`, "x", ""},
 	{`alerts\.(to\[\d\]|people\[\d\]\.channels\[\d\])`, "none", channelNames},
 	{`alerts\.(quiet\.to|timezone)`, "x", ""},

@@ -106,8 +106,7 @@ func (c *checker) checkMail(m *MailChannel, path string) {
 		c.checkMailAddress(to, fmt.Sprintf("%s.to[%d]", path, i))
 	}
 	switch {
-	case c.anyLost(path, "user", "secret"):
-	case (m.User == "") != (m.Secret == ""):
+	case (m.User == "") != (m.Secret == "") && !c.anyLost(path, "user", "secret"):
 		c.fail(path+".user", "write both user and secret, or neither for a relay that asks nobody", "one of user and secret is missing")
 	case m.Secret != "":
 		c.checkReference(m.Secret, path+".secret")
@@ -130,12 +129,11 @@ func (c *checker) checkHook(ch *Channel, h *HookChannel, path string) {
 	switch {
 	case key && h.Address != "":
 		c.fail(path+".address", "keep it elsewhere: secret: env:NAME or secret: file:PATH", "whoever knows this address can write there")
-	case c.anyLost(path, "secret", "address"):
-	case (h.Secret == "") == (h.Address == ""):
+	case (h.Secret == "") == (h.Address == "") && !c.anyLost(path, "secret", "address"):
 		c.fail(path, "write secret: env:NAME or file:PATH, where the address is kept, or else address:", "needs one address")
 	case h.Secret != "":
 		c.checkReference(h.Secret, path+".secret")
-	default:
+	case h.Address != "":
 		u, err := url.Parse(h.Address)
 		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
 			c.fail(path+".address", "write it like https://push.northgate.example/topic", "is no address of the web")

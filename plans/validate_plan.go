@@ -26,8 +26,9 @@ type planChecker struct {
 	stageOf map[string]int
 	label   map[string]string
 	order   []planEntry
-	// partial is true where the plan may have VMs that are not known.
-	partial bool
+	// directed is true where from and to are two sites, partial where the plan may
+	// have VMs that are not known.
+	directed, partial bool
 }
 
 // planEntry is a VM of a plan in the order of the file.
@@ -38,7 +39,8 @@ type planEntry struct {
 
 func (p *planChecker) check() {
 	from, to := p.known(p.sites, p.plan.From, p.path+".from", "site"), p.known(p.sites, p.plan.To, p.path+".to", "site")
-	if from && to && p.plan.From == p.plan.To {
+	p.directed = from && to && p.plan.From != p.plan.To
+	if from && to && !p.directed {
 		p.fail(p.path+".to", "name the other site", "from and to are the same site")
 	}
 	if i, ok := p.sites.one(p.plan.From); ok && p.cfg.Sites[i].Engine {
@@ -97,6 +99,7 @@ func (p *planChecker) checkStep(i int) {
 	}
 }
 
+// mayBeStage is true for a step that is neither of the other two kinds.
 func (s *Step) mayBeStage() bool { return s.Manual == nil && s.Notice == nil }
 
 func (p *planChecker) checkManual(m *ManualStep, path string) {
@@ -134,8 +137,9 @@ func (p *planChecker) checkStage(i int, s *Step, path string) {
 
 func (p *planChecker) checkPlanVM(step int, vm *PlanVM, path string) {
 	ref, ok := p.find(vm.VM, path+".vm")
+	hasIP := !ok || p.hasIP(ref)
 	for k, g := range vm.Gates {
-		p.checkGate(g, fmt.Sprintf("%s.gates[%d]", path, k), !ok || p.hasIP(ref))
+		p.checkGate(g, fmt.Sprintf("%s.gates[%d]", path, k), hasIP)
 	}
 	if !ok {
 		p.partial = true
@@ -155,13 +159,12 @@ func (p *planChecker) hasIP(ref checkedVM) bool {
 	return len(ref.vm.NICs) > 0 && ref.vm.NICs[0].IP != "" || p.anyLost(ref.path, "nics", "nics[0].ip")
 }
 
+// checkDirection compares a plan with a group of which both ends are known.
 func (p *planChecker) checkDirection(vm *PlanVM, g *ProtectionGroup, path string) {
 	from, ok := p.siteOf(g.From)
 	to, ok2 := p.siteOf(g.To)
-	_, ok3 := p.sites.one(p.plan.From)
-	_, ok4 := p.sites.one(p.plan.To)
-	if !ok || !ok2 || !ok3 || !ok4 || g.From == g.To || p.plan.From == p.plan.To {
-		return // one of these is not known, or has its own error
+	if !p.directed || !ok || !ok2 || g.From == g.To {
+		return
 	}
 	if forward, back := from == p.plan.From && to == p.plan.To, from == p.plan.To && to == p.plan.From; !forward && !back {
 		p.fail(path+".vm", "put it into a plan of its own direction", "VM %q replicates %s -> %s, the plan goes %s -> %s", vm.VM, from, to, p.plan.From, p.plan.To)
