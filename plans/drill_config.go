@@ -92,7 +92,7 @@ func (c *checker) checkDrills() {
 		if strings.ContainsAny(d.Name, "/\n\r\t") {
 			c.fail(path+".name", "use letters, digits and dashes", "a drill's name must hold no slash and no line break")
 		}
-		if slices.ContainsFunc(c.cfg.Plans, func(p RecoveryPlan) bool { return p.Name == d.Name }) {
+		if _, taken := c.plans.index[d.Name]; taken {
 			// Runs are named for either, with the moment: the journal keeps the first
 			// report of a name.
 			c.fail(path+".name", "name it otherwise, like "+d.Name+"-weekly", "a plan is called %q: its runs and this drill's could not be told apart", d.Name)

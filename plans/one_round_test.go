@@ -52,10 +52,16 @@ func TestAllErrorsComeInOneRound(t *testing.T) {
 	}
 	t.Logf("go test ./plans -run TestAllErrorsComeInOneRound -round-seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
+	northgate := read(t, "testdata/good/northgate.yaml")
+	northgate.Data = []byte(strings.NewReplacer(
+		"rpo: 15m\n", "rpo: 15m\n    repair: {window: 01:00-02:00, timezone: UTC}\n",
+		"vSwitch-TEST", "vSwitch-TEST, test_subnet: 172.31.10.0/24",
+		"nics: [{network: office, ip: 10.10.10.20}]", "nics: [{adapter: one, network: office, ip: 10.10.10.20}, {adapter: two, network: office}]",
+	).Replace(string(northgate.Data)))
 	names := read(t, "testdata/good/names.yaml")
 	names.Data = bytes.ReplaceAll(names.Data, []byte(" 🛶"), nil) // columns are letters, here bytes
 	samples := [][]File{
-		{read(t, "testdata/good/northgate.yaml"), {"extras.yaml", []byte(roundExtras)}},
+		{northgate, {"extras.yaml", []byte(roundExtras)}},
 		{names},
 	}
 	for _, files := range samples {
@@ -110,18 +116,6 @@ func spotsOf(t *testing.T, files []File) []spot {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var walk func(n ast.Node, path string, found func(n ast.Node, key *ast.MappingValueNode, path string))
-		walk = func(n ast.Node, path string, found func(ast.Node, *ast.MappingValueNode, string)) {
-			if seq, ok := n.(*ast.SequenceNode); ok {
-				for i, item := range seq.Values {
-					found(item, nil, fmt.Sprintf("%s[%d]", path, i))
-				}
-			}
-			pairs, _ := pairsOf(n)
-			for _, pair := range pairs {
-				found(pair.Value, pair, join(path, keyText(pair)))
-			}
-		}
 		var add func(n ast.Node, key *ast.MappingValueNode, path string)
 		add = func(n ast.Node, key *ast.MappingValueNode, path string) {
 			switch n.(type) {
@@ -131,19 +125,20 @@ func spotsOf(t *testing.T, files []File) []spot {
 				}
 				return
 			}
-			s := spot{file: f.Name, path: path, node: n}
-			s.start, s.at = position(n)
-			if token := n.GetToken(); token.Value == "{" || token.Value == "[" {
-				s.start, s.at = token.Position.Line, token.Position.Column
+			if path != "" {
+				all = append(all, spotOf(f, n, key, path))
 			}
-			if key != nil {
-				s.key = keyText(key)
-				s.line, s.column = position(key.Key)
+			if items, ok := n.(*ast.SequenceNode); ok {
+				for i, item := range items.Values {
+					add(item, nil, fmt.Sprintf("%s[%d]", path, i))
+				}
 			}
-			all = append(all, s)
-			walk(n, path, add)
+			pairs, _ := pairsOf(n)
+			for _, pair := range pairs {
+				add(pair.Value, pair, join(path, keyText(pair)))
+			}
 		}
-		walk(tree.Docs[0].Body, "", add)
+		add(tree.Docs[0].Body, nil, "")
 	}
 	for i := range all {
 		all[i].last = all[i].start
@@ -154,6 +149,19 @@ func spotsOf(t *testing.T, files []File) []spot {
 		}
 	}
 	return all
+}
+
+func spotOf(f File, n ast.Node, key *ast.MappingValueNode, path string) spot {
+	s := spot{file: f.Name, path: path, node: n}
+	s.start, s.at = position(n)
+	if token := n.GetToken(); token.Value == "{" || token.Value == "[" {
+		s.start, s.at = token.Position.Line, token.Position.Column
+	}
+	if key != nil {
+		s.key = keyText(key)
+		s.line, s.column = position(key.Key)
+	}
+	return s
 }
 
 func standsIn(path, whole string) bool {
@@ -195,7 +203,7 @@ const (
 	networkNames = `networks|networks\[\d+\](\.name)?`
 	vmNames      = `groups|groups\[\d+\](\.vms(\[\d+\](\.name|\.id)?)?)?`
 	planNames    = `plans|plans\[\d+\](\.name)?`
-	stageNames   = planNames + `|plans\[\d+\]\.steps(\[\d+\](\.stage)?)?|drills\[\d+\]\.plan`
+	stageNames   = planNames + `|plans\[\d+\]\.steps(\[\d+\](\.(stage|manual|notice))?)?|drills\[\d+\]\.plan`
 	channelNames = `alerts\.channels(\[\d+\](\.name)?)?`
 )
 
@@ -212,6 +220,7 @@ var untrue = []struct{ path, text, refers string }{
 	{`networks\[\d\]\.sites\[\d\]\.site`, "nowhere", siteNames},
 	{`networks\[\d\]\.sites\[\d\]\.subnet`, "10.0.0/99", ""},
 	{`networks\[\d\]\.sites\[\d\]\.gateway`, "9.9.9.9", `networks\[\d\]\.sites\[\d\]\.subnet`},
+	{`networks\[\d\]\.sites\[\d\]\.test_subnet`, "x", ""},
 	{`networks\[\d\]\.sites\[\d\]\.dns\[\d\]`, "dns", ""},
 	{`groups\[\d\]\.(from|to)`, "NOBODY", hostNames},
 	{`groups\[\d\]\.recovery_points`, "99", ""},
@@ -220,6 +229,7 @@ var untrue = []struct{ path, text, refers string }{
 	{`groups\[\d\]\.vms\[\d\]\.nics\[\d\]\.network`, "nowhere", networkNames},
 	{`groups\[\d\]\.vms\[\d\]\.nics\[\d\]\.ip`, "x", ""},
 	{`groups\[\d\]\.vms\[\d\]\.nics\[\d\]\.ip`, "9.9.9.9", networkNames + `|networks\[\d\]\.sites(\[\d\](\.site|\.subnet)?)?|groups\[\d\]\.from|groups\[\d\]\.vms\[\d\]\.nics\[\d\]\.network|` + hostSites},
+	{`groups\[\d\]\.repair\.window`, "x", ""},
 	{`plans\[\d\]\.(from|to)`, "nowhere", siteNames},
 	{`plans\[\d\]\.name`, `""`, ""},
 	{`plans\[\d\]\.limits\.shutdown`, "99", ""},
