@@ -66,7 +66,7 @@ func TestAllErrorsComeInOneRound(t *testing.T) {
 	}
 	for _, files := range samples {
 		spots := spotsOf(t, files)
-		for range 200 {
+		for range 100 {
 			breaks := chooseBreaks(random, files, spots, 1+random.IntN(6))
 			checkRound(t, files, breaks)
 			if t.Failed() {
