@@ -24,10 +24,43 @@ type binder struct {
 type place struct {
 	file         File
 	line, column int
+	// lost is true where a value could not be read, or may stand under a name that
+	// nobody knows: what it was meant to be cannot be told.
+	lost bool
 }
 
 // places maps paths ("plans[0].name") to where they stand.
 type places map[string]place
+
+func (p places) lose(path string) {
+	where := p[path]
+	where.lost = true
+	p[path] = where
+}
+
+// lost is true where nobody can tell what a path holds, because it or what it stands
+// in was lost. The items of a list that were read are known, whatever else it holds.
+func (p places) lost(path string) bool {
+	for path != "" {
+		if p[path].lost {
+			return true
+		}
+		item := strings.HasSuffix(path, "]")
+		if path = above(path); item {
+			path = above(path)
+		}
+	}
+	return false
+}
+
+// loseAll loses the fields of a struct at a path, but those that were seen.
+func (p places) loseAll(path string, fields map[string]int, seen map[string]bool) {
+	for name := range fields {
+		if !seen[name] {
+			p.lose(join(path, name))
+		}
+	}
+}
 
 // secretWords are fields that never show their line: a password written there by mistake
 // must not come back in an error.
@@ -42,6 +75,7 @@ func (b *binder) fail(n ast.Node, path, remedy, problem string, args ...any) {
 		e.Snippet = snippet(b.file.Data, e.Line, e.Column)
 	}
 	b.errors = append(b.errors, e)
+	b.places.lose(path)
 }
 
 func lastName(path string) string {
@@ -64,6 +98,24 @@ func position(n ast.Node) (line, column int) {
 	return p.Line, p.Column
 }
 
+// Visit keeps an anchor: what is meant by it is known even where it stands in
+// something that cannot be read.
+func (b *binder) Visit(n ast.Node) ast.Visitor {
+	if a, ok := n.(*ast.AnchorNode); ok {
+		b.keep(a)
+	}
+	return b
+}
+
+func (b *binder) keep(a *ast.AnchorNode) {
+	if b.anchors == nil {
+		b.anchors = map[string]ast.Node{}
+	}
+	b.anchors[a.Name.GetToken().Value] = a.Value
+}
+
+func aliasName(a *ast.AliasNode) string { return a.Value.GetToken().Value }
+
 // plainNode takes anchors, tags and aliases away.
 func (b *binder) plainNode(n ast.Node, depth int) ast.Node {
 	if depth > 16 {
@@ -71,13 +123,10 @@ func (b *binder) plainNode(n ast.Node, depth int) ast.Node {
 	}
 	switch v := n.(type) {
 	case *ast.AnchorNode:
-		if b.anchors == nil {
-			b.anchors = map[string]ast.Node{}
-		}
-		b.anchors[v.Name.GetToken().Value] = v.Value
+		b.keep(v)
 		return b.plainNode(v.Value, depth+1)
 	case *ast.AliasNode:
-		return b.plainNode(b.anchors[v.Value.GetToken().Value], depth+1)
+		return b.plainNode(b.anchors[aliasName(v)], depth+1)
 	case *ast.TagNode:
 		return b.plainNode(v.Value, depth+1)
 	}
@@ -107,12 +156,16 @@ func (b *binder) bindAt(n ast.Node, v reflect.Value, path string, depth int) {
 		}
 		return
 	}
+	if alias, ok := n.(*ast.AliasNode); ok && b.anchors[aliasName(alias)] == nil {
+		b.fail(n, path, "write it out, or write &"+aliasName(alias)+" before what is meant", "nothing is called &%s here", aliasName(alias))
+		return
+	}
 	n = b.plainNode(n, 0)
 	if n == nil {
 		return
 	}
 	line, column := position(n)
-	b.places[path] = place{b.file, line, column}
+	b.places[path] = place{file: b.file, line: line, column: column}
 	if _, null := n.(*ast.NullNode); null {
 		return
 	}
@@ -147,12 +200,14 @@ func (b *binder) list(n ast.Node, v reflect.Value, path string, depth int) {
 
 func (b *binder) structure(n ast.Node, v reflect.Value, path string, depth int) {
 	pairs, ok := pairsOf(n)
-	if !ok {
-		b.fail(n, path, "write it as fields: name: value", "must be fields, is %s", kindOf(n))
-		return
-	}
 	fields := fieldsOf(v.Type())
 	seen := map[string]bool{}
+	if !ok {
+		b.fail(n, path, "write it as fields: name: value", "must be fields, is %s", kindOf(n))
+		b.places.loseAll(path, fields, seen)
+		return
+	}
+	var strange []string
 	for _, pair := range pairs {
 		name := keyText(pair)
 		full := join(path, name)
@@ -160,6 +215,7 @@ func (b *binder) structure(n ast.Node, v reflect.Value, path string, depth int) 
 		switch {
 		case !known:
 			b.unknown(pair, name, full, fields)
+			strange = append(strange, name)
 		case seen[name]:
 			b.fail(pair.Key, full, "remove one of the two", "is written twice")
 		default:
@@ -167,6 +223,24 @@ func (b *binder) structure(n ast.Node, v reflect.Value, path string, depth int) 
 			b.bindAt(pair.Value, v.Field(i), full, depth+1)
 		}
 	}
+	for _, name := range strange {
+		b.places.loseAll(path, meant(name, fields, seen), seen)
+	}
+}
+
+// meant are the fields that an unknown name may have been meant for: those not yet
+// written that are spelt like it, else every one not yet written.
+func meant(name string, fields map[string]int, seen map[string]bool) map[string]int {
+	like := map[string]int{}
+	for candidate, i := range fields {
+		if !seen[candidate] && distance(name, candidate) < tooFar {
+			like[candidate] = i
+		}
+	}
+	if len(like) == 0 {
+		return fields
+	}
+	return like
 }
 
 func (b *binder) unknown(pair *ast.MappingValueNode, name, full string, fields map[string]int) {
@@ -230,17 +304,24 @@ func kindOf(n ast.Node) string {
 
 // nearest is the known name at most two edits away, or "".
 func nearest(name string, fields map[string]int) string {
-	best, found := 3, ""
+	best, found := tooFar, ""
 	for candidate := range fields {
-		d := edits(name, candidate)
-		if singular(candidate) == name {
-			d = 0
-		}
+		d := distance(name, candidate)
 		if d < best || (d == best && candidate < found) {
 			best, found = d, candidate
 		}
 	}
 	return found
+}
+
+// tooFar is how many edits make two names different words.
+const tooFar = 3
+
+func distance(name, candidate string) int {
+	if singular(candidate) == name {
+		return 0
+	}
+	return edits(name, candidate)
 }
 
 // singular is one of what a list is called for: people write canary: for canaries:.

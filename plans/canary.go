@@ -55,7 +55,7 @@ func setCanaryDefaults(all []Canary) {
 }
 
 func (c *checker) checkCanaries() {
-	names := map[string]int{}
+	names := c.namesAt("canaries")
 	for i := range c.cfg.Canaries {
 		one, path := c.cfg.Canaries[i], fmt.Sprintf("canaries[%d]", i)
 		c.unique(names, one.Name, path, "canary", i)
@@ -76,14 +76,10 @@ func (c *checker) checkCanaries() {
 }
 
 func (c *checker) checkCanaryHosts(one Canary, path string) {
-	known := true
-	for _, field := range []struct{ name, host string }{{"host", one.Host}, {"to", one.To}} {
-		if c.cfg.hostSite(field.host) == "" {
-			c.fail(path+"."+field.name, "write the name of a host of the configuration", "there is no host %q", field.host)
-			known = false
-		}
-	}
-	if known && c.cfg.hostSite(one.Host) == c.cfg.hostSite(one.To) {
+	c.known(c.hosts, one.Host, path+".host", "host")
+	c.known(c.hosts, one.To, path+".to", "host")
+	from, ok := c.siteOf(one.Host)
+	if to, ok2 := c.siteOf(one.To); ok && ok2 && from == to {
 		c.fail(path+".to", "write a host of another site", "%s is at the same site as %s: that proves nothing about a lost site", one.To, one.Host)
 	}
 }

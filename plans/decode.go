@@ -15,7 +15,8 @@ import (
 const maxFile = 16 << 20
 
 // Decode reads configuration files as one and validates the whole. An error is
-// Errors: everything that is wrong, each with its place and remedy.
+// Errors: everything that is wrong, each with its place and remedy, but nothing that
+// may be wrong only because something else could not be read.
 func Decode(files []File) (*Config, error) {
 	cfg := &Config{}
 	at := places{}
@@ -26,11 +27,7 @@ func Decode(files []File) (*Config, error) {
 		found = append(found, twice(cfg, at, part, partPlaces)...)
 		merge(cfg, at, part, partPlaces)
 	}
-	// Values that could not be read would only cause errors about errors.
-	if len(found) == 0 {
-		found = validate(cfg, at)
-	}
-	if len(found) > 0 {
+	if found = append(found, validate(cfg, at)...); len(found) > 0 {
 		return nil, found.sorted()
 	}
 	setDefaults(cfg)
@@ -41,11 +38,11 @@ func decodeFile(file File) (*Config, places, Errors) {
 	b := &binder{file: file, places: places{}}
 	cfg := &Config{}
 	if len(file.Data) > maxFile {
-		return cfg, nil, Errors{{File: file.Name, Line: 1, Column: 1, Field: "file", Problem: "is larger than 16 MB", Remedy: "split it"}}
+		return unread(Errors{{File: file.Name, Line: 1, Column: 1, Field: "file", Problem: "is larger than 16 MB", Remedy: "split it"}})
 	}
 	tree, err := parse(file.Data)
 	if err != nil {
-		return cfg, nil, Errors{syntaxError(file, err)}
+		return unread(Errors{syntaxError(file, err)})
 	}
 	for _, doc := range tree.Docs {
 		if doc.Body == nil {
@@ -54,9 +51,20 @@ func decodeFile(file File) (*Config, places, Errors) {
 		if _, comment := doc.Body.(*ast.CommentGroupNode); comment {
 			continue
 		}
+		ast.Walk(b, doc.Body)
 		b.bind(doc.Body, reflect.ValueOf(cfg).Elem(), "")
 	}
+	if b.bound >= maxValues {
+		return unread(b.errors)
+	}
 	return cfg, b.places, b.errors
+}
+
+// unread is a file of which nothing could be read: it may hold anything.
+func unread(errs Errors) (*Config, places, Errors) {
+	at := places{}
+	at.loseAll("", fieldsOf(reflect.TypeFor[Config]()), nil)
+	return &Config{}, at, errs
 }
 
 // parse guards against panics of the parser on hostile input: a plan file that
@@ -98,16 +106,26 @@ func twice(cfg *Config, at places, part *Config, partPlaces places) Errors {
 		here, there := partPlaces[one.field], at[one.field]
 		found = append(found, &Error{File: here.file.Name, Line: here.line, Column: here.column, Field: one.field,
 			Problem: fmt.Sprintf("is written in %s and in %s", there.file.Name, here.file.Name), Remedy: "keep it in one of them"})
+		at.lose(one.field)
+		partPlaces.lose(one.field)
 	}
 	return found
 }
 
 // merge appends a file's lists; version, alerts, repair, orphans and lab may stand in one
-// file only.
+// file only. A list is lost where a part of it is, anything else where no file has it.
 func merge(cfg *Config, at places, part *Config, partPlaces places) {
 	shift := map[string]int{"sites": len(cfg.Sites), "hosts": len(cfg.Hosts), "networks": len(cfg.Networks), "groups": len(cfg.Groups), "plans": len(cfg.Plans), "drills": len(cfg.Drills), "canaries": len(cfg.Canaries)}
 	for path, where := range partPlaces {
-		at[shifted(path, shift)] = where
+		path = shifted(path, shift)
+		before, there := at[path]
+		if _, list := shift[path]; list && there {
+			before.lost = before.lost || where.lost
+			where = before
+		} else if there && where.lost {
+			where = before
+		}
+		at[path] = where
 	}
 	if part.Version != 0 {
 		cfg.Version = part.Version

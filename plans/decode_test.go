@@ -271,3 +271,18 @@ func TestErrorsNameTheLineWhereLinesEndAsOnWindows(t *testing.T) {
 		}
 	}
 }
+
+// What is written once and used twice is known even where it stands in something
+// that cannot be read; what is used and never written is told of where it is used.
+func TestAnAliasIsKnownOrToldOf(t *testing.T) {
+	whole := string(read(t, "testdata/good/names.yaml").Data)
+	for _, test := range []struct{ old, new, want string }{
+		{"winrm: &winrm", "winrmm: &winrm", "hosts[0].winrmm: there is no such field"},
+		{"winrm: *winrm", "winrm: *other", "hosts[1].winrm: nothing is called &other here"},
+	} {
+		_, err := Decode([]File{{"names.yaml", []byte(strings.Replace(whole, test.old, test.new, 1))}})
+		if err == nil || strings.Count(err.Error(), "names.yaml:") != 1 || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("told is not %q alone:\n%v", test.want, err)
+		}
+	}
+}

@@ -85,14 +85,14 @@ func setDrillDefaults(all []ScheduledDrill) {
 }
 
 func (c *checker) checkDrills() {
-	names := map[string]int{}
+	names := c.namesAt("drills")
 	for i := range c.cfg.Drills {
 		d, path := &c.cfg.Drills[i], fmt.Sprintf("drills[%d]", i)
 		c.unique(names, d.Name, path, "drill", i)
 		if strings.ContainsAny(d.Name, "/\n\r\t") {
 			c.fail(path+".name", "use letters, digits and dashes", "a drill's name must hold no slash and no line break")
 		}
-		if slices.ContainsFunc(c.cfg.Plans, func(p RecoveryPlan) bool { return p.Name == d.Name }) {
+		if _, taken := c.plans.index[d.Name]; taken {
 			// Runs are named for either, with the moment: the journal keeps the first
 			// report of a name.
 			c.fail(path+".name", "name it otherwise, like "+d.Name+"-weekly", "a plan is called %q: its runs and this drill's could not be told apart", d.Name)
@@ -105,19 +105,25 @@ func (c *checker) checkDrills() {
 			c.fail(path+".point", "write latest, latest-app or common", "%q is not known here", d.Point)
 		}
 		for j := range d.Criteria {
-			c.checkCriterion(d, &d.Criteria[j], fmt.Sprintf("%s.criteria[%d]", path, j))
+			c.checkCriterion(d, &d.Criteria[j], path, fmt.Sprintf("%s.criteria[%d]", path, j))
 		}
 	}
 }
 
 func (c *checker) checkDrillPlan(d *ScheduledDrill, path string) {
-	i := slices.IndexFunc(c.cfg.Plans, func(p RecoveryPlan) bool { return p.Name == d.Plan })
-	if i < 0 {
+	if _, known := c.plans.index[d.Plan]; !known && (d.Plan == "" || !c.plans.partial) {
 		c.fail(path+".plan", "write the name of a plan: lifeboat plan list names them", "there is no plan %q", d.Plan)
+	}
+	i, ok := c.plans.one(d.Plan)
+	if !ok {
 		return
 	}
-	if ttl := cmp.Or(c.cfg.Plans[i].Test.TTL, DefaultTestTTL); d.Hold != nil && *d.Hold >= ttl {
+	at := fmt.Sprintf("plans[%d]", i)
+	if ttl := cmp.Or(c.cfg.Plans[i].Test.TTL, DefaultTestTTL); d.Hold != nil && *d.Hold >= ttl && !c.anyLost(at, "test.ttl") {
 		c.fail(path+".hold", "write less, or give the plan a longer test: ttl", "%s is longer than %s: test copies live no longer, and the drill could not pass", *d.Hold, ttl)
+	}
+	if c.stagesLost(i) {
+		return
 	}
 	for j, stage := range d.Stages {
 		if !slices.ContainsFunc(c.cfg.Plans[i].Steps, func(s Step) bool { return s.Stage == stage }) {
@@ -126,10 +132,20 @@ func (c *checker) checkDrillPlan(d *ScheduledDrill, path string) {
 	}
 }
 
+// stagesLost is true where the name of a stage of a plan is not known.
+func (c *checker) stagesLost(plan int) bool {
+	at := fmt.Sprintf("plans[%d].steps", plan)
+	lost := c.at.lost(at)
+	for i, s := range c.cfg.Plans[plan].Steps {
+		lost = lost || s.Stage == "" && (len(s.VMs) > 0 || s.mayBeStage() && c.anyLost(fmt.Sprintf("%s[%d]", at, i), "stage"))
+	}
+	return lost
+}
+
 // checkDrillTimes tells each part of the calendar that cannot be read, then
 // whether it ever comes.
 func (c *checker) checkDrillTimes(d *ScheduledDrill, path string) {
-	before := len(c.errors)
+	before := len(c.errors) + c.untold
 	c.checkTimes(d.Cron, d.Timezone, path)
 	for i, text := range d.Blackout {
 		if _, err := parseBlackout(text); err != nil {
@@ -150,7 +166,7 @@ func (c *checker) checkDrillTimes(d *ScheduledDrill, path string) {
 	if d.Jitter.D() > 12*time.Hour {
 		c.fail(path+".jitter", "write at most 12h", "%s would be another day", d.Jitter)
 	}
-	if len(c.errors) > before {
+	if len(c.errors)+c.untold > before {
 		return
 	}
 	if calendar, err := CalendarOf(*d); err == nil && len(calendar.Next(anyDay, 1)) == 0 {
@@ -171,37 +187,32 @@ func (c *checker) checkTimes(cron, zone, path string) {
 // anyDay is where it is asked whether a calendar ever comes.
 var anyDay = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-func (c *checker) checkCriterion(d *ScheduledDrill, one *DrillCriterion, path string) {
-	kinds := 0
+func (c *checker) checkCriterion(d *ScheduledDrill, one *DrillCriterion, drill, path string) {
 	asked, named := strings.TrimSpace(one.Ask) != "", strings.TrimSpace(one.Who) != ""
-	for _, set := range []bool{one.Must != "", one.RTO != 0, one.RPO != 0, asked} {
-		if set {
-			kinds++
-		}
-	}
+	single := c.exactlyOne(path, "criterion", []string{"must", "rto", "rpo", "ask"}, one.Must != "", one.RTO != 0, one.RPO != 0, asked)
+	hold, held := c.holdOf(d, drill)
 	switch {
-	case kinds != 1:
-		c.fail(path, "make each criterion exactly one of must, rto, rpo and ask", "this criterion is %d things", kinds)
+	case !single, c.anyLost(path, "ask"):
 	case !asked && named:
 		c.fail(path+".who", "remove it, or write ask: what the person shall say", "who: goes with ask:")
 	case asked && !named:
 		c.fail(path+".who", "name the person who looks", "nobody would be asked")
-	case asked && c.holdOf(d) <= 0:
+	case asked && held && hold <= 0:
 		c.fail(path+".ask", "give the drill a hold, like hold: 30m", "nobody could look: the test copies would be removed at once")
 	}
 }
 
-// holdOf is how long a drill's test copies stay up.
-func (c *checker) holdOf(d *ScheduledDrill) Duration {
+// holdOf is how long the test copies of the drill at a path stay up, false where that
+// cannot be told.
+func (c *checker) holdOf(d *ScheduledDrill, path string) (Duration, bool) {
 	if d.Hold != nil {
-		return *d.Hold
+		return *d.Hold, !c.anyLost(path, "hold")
 	}
-	for i := range c.cfg.Plans {
-		if c.cfg.Plans[i].Name == d.Plan {
-			return c.cfg.Plans[i].Test.Hold
-		}
+	i, ok := c.plans.one(d.Plan)
+	if !ok || c.anyLost(path, "hold") {
+		return 0, false
 	}
-	return 0
+	return c.cfg.Plans[i].Test.Hold, !c.anyLost(fmt.Sprintf("plans[%d]", i), "test.hold")
 }
 
 // criterion is what is locked into the run.

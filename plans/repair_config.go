@@ -227,7 +227,7 @@ func (c *checker) checkRepair(p *RepairPolicy, path string, group bool) {
 	if p == nil {
 		return
 	}
-	if p.Window == "" && p.Timezone != "" && group && c.cfg.Repair != nil && c.cfg.Repair.Window != "" {
+	if p.Window == "" && !c.anyLost(path, "window") && p.Timezone != "" && group && c.cfg.Repair != nil && c.cfg.Repair.Window != "" {
 		c.fail(path+".timezone", "write window: beside it", "a time zone alone would shift the window of the whole configuration")
 	}
 	if _, err := windowOf(RepairPolicy{Timezone: p.Timezone}); err != nil {

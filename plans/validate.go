@@ -9,17 +9,46 @@ import (
 	"time"
 )
 
-// checker gathers what is wrong with a configuration that could be read.
+// checker gathers what is wrong with what could be read of a configuration.
 type checker struct {
 	cfg    *Config
 	at     places
 	errors Errors
+	// untold are errors that may only be there because something was lost.
+	untold int
 
-	sites    map[string]int
-	hosts    map[string]int
-	networks map[string]int
-	// vms maps a name to the VMs that bear it, and a GUID to the one it is.
-	vms map[string][]vmRef
+	sites, hosts, networks, plans *nameSet
+	// vms maps a name to the VMs that bear it, and a GUID to the one it is. nameless
+	// is true where there may be more, guidless are names of VMs whose GUID is not known.
+	vms      map[string][]checkedVM
+	nameless bool
+	guidless map[string]bool
+}
+
+// nameSet is what the things of one kind are called, with the number of each.
+type nameSet struct {
+	index map[string]int
+	// twice are names that two things bear, of which one is meant to bear another.
+	twice map[string]bool
+	// partial is true where something may be there under a name that is not known.
+	partial bool
+}
+
+// namesAt are those of a list at a path, still to be filled.
+func (c *checker) namesAt(path string) *nameSet {
+	return &nameSet{index: map[string]int{}, twice: map[string]bool{}, partial: c.at.lost(path)}
+}
+
+// one is the thing that a name means, false where that cannot be told.
+func (n *nameSet) one(name string) (int, bool) {
+	i, ok := n.index[name]
+	return i, ok && !n.twice[name]
+}
+
+// checkedVM is a VM and its path.
+type checkedVM struct {
+	vmRef
+	path string
 }
 
 // vmRef is a protected VM and the group it is in.
@@ -29,7 +58,8 @@ type vmRef struct {
 }
 
 func validate(cfg *Config, at places) Errors {
-	c := &checker{cfg: cfg, at: at, sites: map[string]int{}, hosts: map[string]int{}, networks: map[string]int{}, vms: map[string][]vmRef{}}
+	c := &checker{cfg: cfg, at: at, vms: map[string][]checkedVM{}, nameless: at.lost("groups"), guidless: map[string]bool{}}
+	c.sites, c.hosts, c.networks, c.plans = c.namesAt("sites"), c.namesAt("hosts"), c.namesAt("networks"), c.namesAt("plans")
 	if cfg.Version != 1 {
 		c.fail("version", "write version: 1", "is %d; this program reads version 1", cfg.Version)
 	}
@@ -48,8 +78,12 @@ func validate(cfg *Config, at places) Errors {
 }
 
 // fail records an error at a path, or at the nearest path above it that has a
-// place.
+// place; none about what was lost, which has its error already.
 func (c *checker) fail(path, remedy, problem string, args ...any) {
+	if c.at.lost(path) {
+		c.untold++
+		return
+	}
 	e := &Error{File: "configuration", Line: 1, Column: 1, Field: path, Problem: fmt.Sprintf(problem, args...), Remedy: remedy}
 	for at := path; ; at = above(at) {
 		if where, ok := c.at[at]; ok {
@@ -73,32 +107,55 @@ func above(path string) string {
 	return ""
 }
 
+// anyLost is true where one of the fields of a struct at a path was lost.
+func (c *checker) anyLost(path string, fields ...string) bool {
+	return slices.ContainsFunc(fields, func(f string) bool { return c.at.lost(path + "." + f) })
+}
+
+// exactlyOne is true where one of some kinds of a struct is set, and refuses it else.
+func (c *checker) exactlyOne(path, what string, kinds []string, set ...bool) bool {
+	n := 0
+	for _, one := range set {
+		if one {
+			n++
+		}
+	}
+	if last := len(kinds) - 1; n != 1 && !c.anyLost(path, kinds...) {
+		c.fail(path, fmt.Sprintf("make each %s exactly one of %s and %s", what, strings.Join(kinds[:last], ", "), kinds[last]), "this %s is %d things", what, n)
+	}
+	return n == 1
+}
+
 // unique records a name; empty and repeated names are errors.
-func (c *checker) unique(seen map[string]int, name, path, what string, i int) {
+func (c *checker) unique(seen *nameSet, name, path, what string, i int) {
 	if strings.TrimSpace(name) == "" {
+		seen.partial = true
 		c.fail(path+".name", "give it a name", "a %s needs a name", what)
 		return
 	}
-	if first, twice := seen[name]; twice {
+	if first, twice := seen.index[name]; twice {
+		seen.partial, seen.twice[name] = true, true
 		c.fail(path+".name", "give each its own name", "%s %q is there already, as number %d", what, name, first+1)
 		return
 	}
-	seen[name] = i
+	seen.index[name] = i
 }
 
-func (c *checker) known(seen map[string]int, name, path, what string) bool {
-	if _, ok := seen[name]; ok {
+// known tells a name that nothing bears, unless something may bear it that was lost.
+func (c *checker) known(seen *nameSet, name, path, what string) bool {
+	if _, ok := seen.index[name]; ok {
 		return true
 	}
-	names := make([]string, 0, len(seen))
-	for n := range seen {
+	names := make([]string, 0, len(seen.index))
+	for n := range seen.index {
 		names = append(names, n)
 	}
 	slices.Sort(names)
 	remedy := fmt.Sprintf("add the %s, or write one of: %s", what, strings.Join(names, ", "))
-	if name == "" {
+	switch {
+	case name == "":
 		c.fail(path, remedy, "a %s must be named here", what)
-	} else {
+	case !seen.partial:
 		c.fail(path, remedy, "there is no %s %q", what, name)
 	}
 	return false
@@ -112,13 +169,13 @@ func (c *checker) checkSites() {
 		c.unique(c.sites, s.Name, fmt.Sprintf("sites[%d]", i), "site", i)
 		c.checkWitnesses(s.Witnesses, fmt.Sprintf("sites[%d].witnesses", i))
 	}
-	if n := len(c.cfg.Sites); n > 0 && !slices.ContainsFunc(c.cfg.Sites, func(s Site) bool { return !s.Engine }) {
+	if n := len(c.cfg.Sites); n > 0 && !c.at.lost("sites") && !slices.ContainsFunc(c.cfg.Sites, func(s Site) bool { return !s.Engine }) {
 		c.fail(fmt.Sprintf("sites[%d].engine", n-1), "set engine: true only where Lifeboat runs", "every site is called the engine's")
 	}
 }
 
 func (c *checker) checkWitnesses(all []Witness, path string) {
-	names := map[string]int{}
+	names := c.namesAt(path)
 	for i, w := range all {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		c.unique(names, w.Name, at, "witness", i)
@@ -193,37 +250,38 @@ func (c *checker) checkTestSubnet(s NetworkSite, path string) {
 	if s.TestSubnet == "" {
 		return
 	}
-	path += ".test_subnet"
+	at := path + ".test_subnet"
 	test, err := netip.ParsePrefix(s.TestSubnet)
 	if err != nil {
-		c.fail(path, "write it like 172.31.10.0/24", "%q is no subnet", s.TestSubnet)
+		c.fail(at, "write it like 172.31.10.0/24", "%q is no subnet", s.TestSubnet)
 		return
 	}
-	if own, err := netip.ParsePrefix(s.Subnet); err != nil || own.Bits() != test.Bits() || own.Addr().Is4() != test.Addr().Is4() {
-		c.fail(path, "make it as large as subnet: each address keeps its host part", "does not fit subnet %q", s.Subnet)
+	own, err := netip.ParsePrefix(s.Subnet)
+	switch {
+	case err != nil && (s.Subnet != "" || c.anyLost(path, "subnet")): // has its own error
+	case err != nil || own.Bits() != test.Bits() || own.Addr().Is4() != test.Addr().Is4():
+		c.fail(at, "make it as large as subnet: each address keeps its host part", "does not fit subnet %q", s.Subnet)
 	}
-	if s.TestSwitch == "" {
-		c.fail(path, "add test_switch: the gateway stands on it", "there is no test network behind it")
+	if s.TestSwitch == "" && !c.anyLost(path, "test_switch") {
+		c.fail(at, "add test_switch: the gateway stands on it", "there is no test network behind it")
 	}
 	for _, n := range c.cfg.Networks {
 		for _, other := range n.Sites {
 			if subnet, err := netip.ParsePrefix(other.Subnet); err == nil && subnet.Overlaps(test) {
-				c.fail(path, "take a subnet that nothing else has", "overlaps %s of network %q at %s: production could answer for a test copy", other.Subnet, n.Name, other.Site)
+				c.fail(at, "take a subnet that nothing else has", "overlaps %s of network %q at %s: production could answer for a test copy", other.Subnet, n.Name, other.Site)
 			}
 		}
 	}
 }
 
 func (c *checker) checkSubnet(s NetworkSite, path string) {
-	if s.Subnet == "" {
+	if s.Subnet == "" && !c.anyLost(path, "subnet") {
 		return
 	}
 	subnet, err := netip.ParsePrefix(s.Subnet)
 	if err != nil {
 		c.fail(path+".subnet", "write it like 10.20.10.0/24", "%q is no subnet", s.Subnet)
-		return
-	}
-	if s.Gateway != "" {
+	} else if s.Gateway != "" {
 		if gw, err := netip.ParseAddr(s.Gateway); err != nil || !subnet.Contains(gw) {
 			c.fail(path+".gateway", "write an address of "+s.Subnet, "%q is not in the subnet", s.Gateway)
 		}
@@ -257,10 +315,11 @@ func (c *checker) checkExtension(g *ProtectionGroup, path string) {
 }
 
 func (c *checker) checkGroups() {
-	names, ids := map[string]int{}, map[string]string{}
+	names, ids := c.namesAt("groups"), map[string]*ProtectionGroup{}
 	for i := range c.cfg.Groups {
 		g := &c.cfg.Groups[i]
 		path := fmt.Sprintf("groups[%d]", i)
+		c.nameless = c.nameless || c.anyLost(path, "vms")
 		c.unique(names, g.Name, path, "protection group", i)
 		from, to := c.known(c.hosts, g.From, path+".from", "host"), c.known(c.hosts, g.To, path+".to", "host")
 		if from && to && g.From == g.To {
@@ -284,31 +343,39 @@ func (c *checker) checkGroups() {
 	}
 }
 
-func (c *checker) checkVM(g *ProtectionGroup, j int, path string, ids map[string]string) {
+func (c *checker) checkVM(g *ProtectionGroup, j int, path string, ids map[string]*ProtectionGroup) {
 	vm := &g.VMs[j]
+	c.checkNICs(g, vm, path)
 	if vm.Name == "" {
+		c.nameless = true
 		c.fail(path+".name", "write its name in Hyper-V", "a VM needs a name")
 	}
 	id := strings.ToLower(vm.ID)
-	switch {
-	case !guidForm.MatchString(vm.ID):
+	if !guidForm.MatchString(vm.ID) {
+		c.guidless[vm.Name] = true
 		c.fail(path+".id", "write the GUID: (Get-VM NAME).Id", "%q is no GUID", vm.ID)
 		return
-	case ids[id] != "":
-		c.fail(path+".id", "a VM is in one group", "this VM is in group %q already", ids[id])
+	}
+	if first := ids[id]; first != nil {
+		c.guidless[vm.Name] = true
+		c.fail(path+".id", "a VM is in one group", "this VM is in group %q already", first.Name)
 		return
 	}
-	vm.ID, ids[id] = id, g.Name
-	ref := vmRef{g, vm}
+	vm.ID, ids[id] = id, g
+	ref := checkedVM{vmRef{g, vm}, path}
 	c.vms[id] = append(c.vms[id], ref)
 	if vm.Name != "" {
 		c.vms[vm.Name] = append(c.vms[vm.Name], ref)
 	}
+}
+
+func (c *checker) checkNICs(g *ProtectionGroup, vm *ProtectedVM, path string) {
 	for k, nic := range vm.NICs {
 		at := fmt.Sprintf("%s.nics[%d]", path, k)
 		c.checkNIC(g, nic, at)
-		switch twin := slices.IndexFunc(vm.NICs[:k], func(o NIC) bool { return strings.EqualFold(o.Adapter, nic.Adapter) }); {
-		case twin < 0:
+		twin := slices.IndexFunc(vm.NICs[:k], func(o NIC) bool { return strings.EqualFold(o.Adapter, nic.Adapter) })
+		switch {
+		case twin < 0, c.anyLost(fmt.Sprintf("%s.nics[%d]", path, twin), "adapter"):
 		case nic.Adapter == "":
 			c.fail(at+".adapter", "name the adapter of each: (Get-VM NAME).NetworkAdapters.Name", "of several nics each must name its adapter")
 		default:
@@ -318,7 +385,8 @@ func (c *checker) checkVM(g *ProtectionGroup, j int, path string, ids map[string
 }
 
 func (c *checker) checkNIC(g *ProtectionGroup, nic NIC, path string) {
-	if !c.known(c.networks, nic.Network, path+".network", "network") || nic.IP == "" {
+	c.known(c.networks, nic.Network, path+".network", "network")
+	if nic.IP == "" {
 		return
 	}
 	ip, err := netip.ParseAddr(nic.IP)
@@ -326,14 +394,24 @@ func (c *checker) checkNIC(g *ProtectionGroup, nic NIC, path string) {
 		c.fail(path+".ip", "write it like 10.10.10.20", "%q is no address", nic.IP)
 		return
 	}
-	if site := c.cfg.hostSite(g.From); site != "" {
-		n := c.cfg.Networks[c.networks[nic.Network]]
-		for _, s := range n.Sites {
+	i, known := c.networks.one(nic.Network)
+	if site, ok := c.siteOf(g.From); ok && known {
+		for _, s := range c.cfg.Networks[i].Sites {
 			if subnet, err := netip.ParsePrefix(s.Subnet); s.Site == site && err == nil && !subnet.Contains(ip) {
 				c.fail(path+".ip", "write an address of "+s.Subnet+", the subnet at "+site, "%s is not in network %q there", nic.IP, nic.Network)
 			}
 		}
 	}
+}
+
+// siteOf is where a host stands, false where that cannot be told.
+func (c *checker) siteOf(host string) (string, bool) {
+	i, ok := c.hosts.one(host)
+	if !ok {
+		return "", false
+	}
+	_, ok = c.sites.one(c.cfg.Hosts[i].Site)
+	return c.cfg.Hosts[i].Site, ok
 }
 
 func (cfg *Config) hostSite(name string) string { return cfg.host(name).Site }

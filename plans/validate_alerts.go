@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +14,7 @@ func (c *checker) checkAlerts() {
 	if a == nil {
 		return
 	}
-	channels, people := map[string]int{}, map[string]int{}
+	channels, people := c.namesAt("alerts.channels"), c.namesAt("alerts.people")
 	if len(a.Channels) == 0 {
 		c.fail("alerts.channels", "name a way to people: mail, teams, slack, ntfy, gotify or webhook", "there is no channel")
 	}
@@ -81,26 +80,18 @@ func (c *checker) checkReference(ref SecretRef, path string) {
 }
 
 func (c *checker) checkChannel(ch *Channel, path string) {
-	kinds := 0
-	for _, set := range []bool{ch.Mail != nil, ch.Teams != nil, ch.Slack != nil, ch.Ntfy != nil, ch.Gotify != nil, ch.Webhook != nil} {
-		if set {
-			kinds++
-		}
-	}
-	if kinds != 1 {
-		c.fail(path, "make each channel exactly one of mail, teams, slack, ntfy, gotify and webhook", "this channel is %d things", kinds)
-		return
-	}
+	c.exactlyOne(path, "channel", []string{"mail", "teams", "slack", "ntfy", "gotify", "webhook"},
+		ch.Mail != nil, ch.Teams != nil, ch.Slack != nil, ch.Ntfy != nil, ch.Gotify != nil, ch.Webhook != nil)
 	for i, name := range ch.Plans {
-		if !slices.ContainsFunc(c.cfg.Plans, func(p RecoveryPlan) bool { return p.Name == name }) {
+		if _, ok := c.plans.index[name]; !ok && !c.plans.partial {
 			c.fail(fmt.Sprintf("%s.plans[%d]", path, i), "write a plan's name", "there is no plan %q", name)
 		}
 	}
 	if ch.Mail != nil {
 		c.checkMail(ch.Mail, path+".mail")
-		return
+	} else if hook := ch.Hook(); hook != nil {
+		c.checkHook(ch, hook, path+"."+ch.Kind())
 	}
-	c.checkHook(ch, ch.Hook(), path+"."+ch.Kind())
 }
 
 func (c *checker) checkMail(m *MailChannel, path string) {
@@ -115,7 +106,7 @@ func (c *checker) checkMail(m *MailChannel, path string) {
 		c.checkMailAddress(to, fmt.Sprintf("%s.to[%d]", path, i))
 	}
 	switch {
-	case (m.User == "") != (m.Secret == ""):
+	case (m.User == "") != (m.Secret == "") && !c.anyLost(path, "user", "secret"):
 		c.fail(path+".user", "write both user and secret, or neither for a relay that asks nobody", "one of user and secret is missing")
 	case m.Secret != "":
 		c.checkReference(m.Secret, path+".secret")
@@ -138,15 +129,15 @@ func (c *checker) checkHook(ch *Channel, h *HookChannel, path string) {
 	switch {
 	case key && h.Address != "":
 		c.fail(path+".address", "keep it elsewhere: secret: env:NAME or secret: file:PATH", "whoever knows this address can write there")
-	case (h.Secret == "") == (h.Address == ""):
+	case (h.Secret == "") == (h.Address == "") && !c.anyLost(path, "secret", "address"):
 		c.fail(path, "write secret: env:NAME or file:PATH, where the address is kept, or else address:", "needs one address")
 	case h.Secret != "":
 		c.checkReference(h.Secret, path+".secret")
-	default:
+	case h.Address != "":
 		u, err := url.Parse(h.Address)
 		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
 			c.fail(path+".address", "write it like https://push.northgate.example/topic", "is no address of the web")
-		} else if u.Scheme == "http" && !h.Plaintext {
+		} else if u.Scheme == "http" && !h.Plaintext && !c.anyLost(path, "plaintext") {
 			c.fail(path+".address", "use https://, or write plaintext: true if everybody on the way may read it", "http would be sent in clear")
 		}
 	}

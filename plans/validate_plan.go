@@ -9,10 +9,9 @@ import (
 )
 
 func (c *checker) checkPlans() {
-	names := map[string]int{}
 	for i := range c.cfg.Plans {
 		path := fmt.Sprintf("plans[%d]", i)
-		c.unique(names, c.cfg.Plans[i].Name, path, "plan", i)
+		c.unique(c.plans, c.cfg.Plans[i].Name, path, "plan", i)
 		p := planChecker{checker: c, plan: &c.cfg.Plans[i], path: path, stageOf: map[string]int{}, label: map[string]string{}}
 		p.check()
 	}
@@ -27,6 +26,9 @@ type planChecker struct {
 	stageOf map[string]int
 	label   map[string]string
 	order   []planEntry
+	// directed is true where from and to are two sites, partial where the plan may
+	// have VMs that are not known.
+	directed, partial bool
 }
 
 // planEntry is a VM of a plan in the order of the file.
@@ -37,10 +39,11 @@ type planEntry struct {
 
 func (p *planChecker) check() {
 	from, to := p.known(p.sites, p.plan.From, p.path+".from", "site"), p.known(p.sites, p.plan.To, p.path+".to", "site")
-	if from && to && p.plan.From == p.plan.To {
+	p.directed = from && to && p.plan.From != p.plan.To
+	if from && to && !p.directed {
 		p.fail(p.path+".to", "name the other site", "from and to are the same site")
 	}
-	if from && p.cfg.Sites[p.sites[p.plan.From]].Engine {
+	if i, ok := p.sites.one(p.plan.From); ok && p.cfg.Sites[i].Engine {
 		p.fail(p.path+".from", "run Lifeboat at the site that takes over and set engine: true there; the way home is this plan with --to "+p.plan.From,
 			"Lifeboat runs at %q, so it would be part of what it fails over", p.plan.From)
 	}
@@ -55,6 +58,7 @@ func (p *planChecker) check() {
 		p.fail(p.path+".steps", "write stages of VMs, in the order they start", "the plan has no steps")
 	}
 	p.checkLimits()
+	p.partial = p.anyLost(p.path, "steps")
 	for i := range p.plan.Steps {
 		p.checkStep(i)
 	}
@@ -78,27 +82,25 @@ func (p *planChecker) checkLimits() {
 func (p *planChecker) checkStep(i int) {
 	s := &p.plan.Steps[i]
 	path := fmt.Sprintf("%s.steps[%d]", p.path, i)
-	kinds := 0
-	for _, set := range []bool{s.Stage != "" || len(s.VMs) > 0, s.Manual != nil, s.Notice != nil} {
-		if set {
-			kinds++
-		}
+	stage := s.Stage != "" || len(s.VMs) > 0
+	if s.mayBeStage() && p.anyLost(path, "vms") {
+		p.partial = true
+	} else {
+		p.exactlyOne(path, "step", []string{"stage", "manual", "notice"}, stage, s.Manual != nil, s.Notice != nil)
 	}
-	if kinds != 1 {
-		p.fail(path, "make each step exactly one of stage, manual and notice", "this step is %d things", kinds)
-		return
-	}
-	switch {
-	case s.Manual != nil:
+	if s.Manual != nil {
 		p.checkManual(s.Manual, path+".manual")
-	case s.Notice != nil:
-		if s.Notice.Text == "" {
-			p.fail(path+".notice.text", "write what people shall be told", "a notice needs a text")
-		}
-	default:
+	}
+	if s.Notice != nil && s.Notice.Text == "" {
+		p.fail(path+".notice.text", "write what people shall be told", "a notice needs a text")
+	}
+	if stage {
 		p.checkStage(i, s, path)
 	}
 }
+
+// mayBeStage is true for a step that is neither of the other two kinds.
+func (s *Step) mayBeStage() bool { return s.Manual == nil && s.Notice == nil }
 
 func (p *planChecker) checkManual(m *ManualStep, path string) {
 	if m.Name == "" {
@@ -135,7 +137,12 @@ func (p *planChecker) checkStage(i int, s *Step, path string) {
 
 func (p *planChecker) checkPlanVM(step int, vm *PlanVM, path string) {
 	ref, ok := p.find(vm.VM, path+".vm")
+	hasIP := !ok || p.hasIP(ref)
+	for k, g := range vm.Gates {
+		p.checkGate(g, fmt.Sprintf("%s.gates[%d]", path, k), hasIP)
+	}
 	if !ok {
+		p.partial = true
 		return
 	}
 	if first, twice := p.stageOf[ref.vm.ID]; twice {
@@ -144,18 +151,28 @@ func (p *planChecker) checkPlanVM(step int, vm *PlanVM, path string) {
 	}
 	p.stageOf[ref.vm.ID], p.label[ref.vm.ID] = step, vm.VM
 	p.order = append(p.order, planEntry{ref.vm.ID, path, vm})
-	from, to := p.cfg.hostSite(ref.group.From), p.cfg.hostSite(ref.group.To)
-	forward, back := from == p.plan.From && to == p.plan.To, from == p.plan.To && to == p.plan.From
-	if !forward && !back {
-		p.fail(path+".vm", "put it into a plan of its own direction", "VM %q replicates %s -> %s, the plan goes %s -> %s", vm.VM, from, to, p.plan.From, p.plan.To)
+	p.checkDirection(vm, ref.group, path)
+}
+
+// hasIP is true for a VM with an address, or with one that was lost.
+func (p *planChecker) hasIP(ref checkedVM) bool {
+	return len(ref.vm.NICs) > 0 && ref.vm.NICs[0].IP != "" || p.anyLost(ref.path, "nics", "nics[0].ip")
+}
+
+// checkDirection compares a plan with a group of which both ends are known.
+func (p *planChecker) checkDirection(vm *PlanVM, g *ProtectionGroup, path string) {
+	from, ok := p.siteOf(g.From)
+	to, ok2 := p.siteOf(g.To)
+	if !p.directed || !ok || !ok2 || g.From == g.To {
+		return
 	}
-	for k, g := range vm.Gates {
-		p.checkGate(g, fmt.Sprintf("%s.gates[%d]", path, k), len(ref.vm.NICs) > 0 && ref.vm.NICs[0].IP != "")
+	if forward, back := from == p.plan.From && to == p.plan.To, from == p.plan.To && to == p.plan.From; !forward && !back {
+		p.fail(path+".vm", "put it into a plan of its own direction", "VM %q replicates %s -> %s, the plan goes %s -> %s", vm.VM, from, to, p.plan.From, p.plan.To)
 	}
 }
 
 // find resolves a VM's name or GUID.
-func (p *planChecker) find(name, path string) (vmRef, bool) {
+func (p *planChecker) find(name, path string) (checkedVM, bool) {
 	refs := p.vms[name]
 	if len(refs) == 0 && guidForm.MatchString(name) {
 		refs = p.vms[strings.ToLower(name)]
@@ -164,28 +181,21 @@ func (p *planChecker) find(name, path string) (vmRef, bool) {
 	case 1:
 		return refs[0], true
 	case 0:
-		p.fail(path, "add it to a protection group, or mend the name", "no protected VM is called %q", name)
+		if name == "" || !p.nameless && !p.guidless[name] && (len(p.guidless) == 0 || !guidForm.MatchString(name)) {
+			p.fail(path, "add it to a protection group, or mend the name", "no protected VM is called %q", name)
+		}
 	default:
 		p.fail(path, "write the GUID of the one you mean", "%d VMs are called %q", len(refs), name)
 	}
-	return vmRef{}, false
+	return checkedVM{}, false
 }
 
 func (p *planChecker) checkGate(g Gate, path string, hasIP bool) {
-	kinds := 0
-	for _, set := range []bool{g.Heartbeat != nil, g.TCP != nil, g.HTTP != nil, g.Script != nil} {
-		if set {
-			kinds++
-		}
-	}
-	if kinds != 1 {
-		p.fail(path, "make each gate exactly one of heartbeat, tcp, http and script", "this gate is %d things", kinds)
-		return
-	}
-	switch {
-	case g.TCP != nil:
+	p.exactlyOne(path, "gate", []string{"heartbeat", "tcp", "http", "script"}, g.Heartbeat != nil, g.TCP != nil, g.HTTP != nil, g.Script != nil)
+	if g.TCP != nil {
 		p.checkTCP(g.TCP, path+".tcp", hasIP)
-	case g.HTTP != nil:
+	}
+	if g.HTTP != nil {
 		u, err := url.Parse(strings.ReplaceAll(g.HTTP.URL, "{ip}", "192.0.2.1"))
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 			p.fail(path+".http.url", "write it like http://{ip}:8080/health", "%q is no URL", g.HTTP.URL)
@@ -193,7 +203,8 @@ func (p *planChecker) checkGate(g Gate, path string, hasIP bool) {
 		if strings.Contains(g.HTTP.URL, "{ip}") && !hasIP {
 			p.fail(path+".http.url", "give the VM's nic an ip, or write the address out", "{ip} needs an address of the VM")
 		}
-	case g.Script != nil:
+	}
+	if g.Script != nil {
 		p.checkScript(g.Script, path+".script")
 	}
 }
@@ -207,7 +218,7 @@ func (p *planChecker) checkTCP(g *TCPGate, path string, hasIP bool) {
 			p.fail(fmt.Sprintf("%s.ports[%d]", path, i), "write 1 to 65535", "is %d", port)
 		}
 	}
-	if g.Address == "" && !hasIP {
+	if g.Address == "" && !hasIP && !p.anyLost(path, "address") {
 		p.fail(path, "give the VM's nic an ip, or the gate an address", "there is no address to connect to")
 	}
 	if g.Address != "" {
@@ -224,7 +235,7 @@ func (p *planChecker) checkScript(s *ScriptGate, path string) {
 		if s.Run == "" {
 			p.fail(path+".run", "write PowerShell whose last output is true when the service is up", "a script in a guest needs run:")
 		}
-		if s.User == "" || !secretForm.MatchString(string(s.Secret)) {
+		if s.User == "" && !p.anyLost(path, "user") || !secretForm.MatchString(string(s.Secret)) {
 			p.fail(path+".secret", "write user: NAME and secret: env:NAME or file:PATH", "a script in a guest needs an account of the guest")
 		}
 	case "engine":
@@ -238,21 +249,26 @@ func (p *planChecker) checkScript(s *ScriptGate, path string) {
 
 // checkAfter resolves after: to earlier or equal stages.
 func (p *planChecker) checkAfter() {
-	for _, e := range p.order {
-		for k, name := range e.vm.After {
-			path := fmt.Sprintf("%s.after[%d]", e.path, k)
-			ref, ok := p.find(name, path)
-			if !ok {
-				continue
-			}
-			step, inPlan := p.stageOf[ref.vm.ID]
-			switch {
-			case !inPlan:
-				p.fail(path, "add it to the plan, or remove it here", "VM %q is not in this plan", name)
-			case step > p.stageOf[e.id]:
-				p.fail(path, "move one of them", "VM %q starts in step %d, after %q in step %d", name, step+1, e.vm.VM, p.stageOf[e.id]+1)
+	for i, s := range p.plan.Steps {
+		for j := range s.VMs {
+			for k := range s.VMs[j].After {
+				p.checkAfterOne(i, &s.VMs[j], k, fmt.Sprintf("%s.steps[%d].vms[%d].after[%d]", p.path, i, j, k))
 			}
 		}
+	}
+}
+
+func (p *planChecker) checkAfterOne(own int, vm *PlanVM, k int, path string) {
+	ref, ok := p.find(vm.After[k], path)
+	if !ok {
+		return
+	}
+	step, inPlan := p.stageOf[ref.vm.ID]
+	switch {
+	case !inPlan && !p.partial:
+		p.fail(path, "add it to the plan, or remove it here", "VM %q is not in this plan", vm.After[k])
+	case inPlan && step > own:
+		p.fail(path, "move one of them", "VM %q starts in step %d, after %q in step %d", vm.After[k], step+1, vm.VM, own+1)
 	}
 }
 
