@@ -137,6 +137,9 @@ func begin(t terminal, c *cli.Context, look *worker.Look, asJSON bool) error {
 	if asJSON {
 		words.out = t.err // the report alone goes to the output
 	}
+	if settled(c, look) {
+		return saySettled(t, words, c, look, asJSON)
+	}
 	showPlanHead(words, look)
 	showFindings(words, look.Findings)
 	if look.Blocked() {
@@ -235,13 +238,26 @@ func launch(t, words terminal, c *cli.Context, look *worker.Look, asJSON bool) e
 // refused is what a person is told whose run has a blocker. Where the same plan is
 // being run already that is why, and what its run does only looks like an obstacle.
 func refused(c *cli.Context, in plans.RunInput, what string) error {
-	if _, client, err := dial(c); err == nil {
-		defer client.Close()
-		if s, err := client.Status(c.Context, control.RunOf(in.Plan, in.Operation)); err == nil && s.Ended.IsZero() {
-			return startError(&control.BusyError{Status: s})
-		}
+	if s, ok := underWay(c, in); ok {
+		return startError(&control.BusyError{Status: s})
 	}
 	return fail(exitRefused, "REFUSED  %s. Nothing was changed.", what)
+}
+
+// underWay is the run that holds a plan, if there is one.
+func underWay(c *cli.Context, in plans.RunInput) (plans.RunStatus, bool) {
+	_, client, err := dial(c)
+	if err != nil {
+		return plans.RunStatus{}, false
+	}
+	defer client.Close()
+	id := control.RunOf(in.Plan, in.Operation)
+	// One that was ended from outside is over, and does not say so itself.
+	if r, err := client.Run(c.Context, id, ""); err != nil || !r.Open {
+		return plans.RunStatus{}, false
+	}
+	s, err := client.Status(c.Context, id)
+	return s, err == nil
 }
 
 func startError(err error) error {
