@@ -17,15 +17,7 @@ const maxFile = 16 << 20
 // Decode reads configuration files as one and validates the whole. An error is
 // Errors: everything that is wrong, each with its place and remedy.
 func Decode(files []File) (*Config, error) {
-	cfg := &Config{}
-	at := places{}
-	var found Errors
-	for _, file := range files {
-		part, partPlaces, errs := decodeFile(file)
-		found = append(found, errs...)
-		found = append(found, twice(cfg, at, part, partPlaces)...)
-		merge(cfg, at, part, partPlaces)
-	}
+	cfg, at, found := readAll(files)
 	// Values that could not be read would only cause errors about errors.
 	if len(found) == 0 {
 		found = validate(cfg, at)
@@ -35,6 +27,19 @@ func Decode(files []File) (*Config, error) {
 	}
 	setDefaults(cfg)
 	return cfg, nil
+}
+
+// readAll reads files as one, as far as they can be read.
+func readAll(files []File) (*Config, places, Errors) {
+	cfg, at := &Config{}, places{}
+	var found Errors
+	for _, file := range files {
+		part, partPlaces, errs := decodeFile(file)
+		found = append(found, errs...)
+		found = append(found, twice(cfg, at, part, partPlaces)...)
+		merge(cfg, at, part, partPlaces)
+	}
+	return cfg, at, found
 }
 
 func decodeFile(file File) (*Config, places, Errors) {
