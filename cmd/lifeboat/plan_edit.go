@@ -20,7 +20,7 @@ import (
 
 func planEditCommand(t terminal) *cli.Command {
 	return &cli.Command{
-		Name: "edit", Usage: "change a file of the configuration in your editor ($VISUAL, $EDITOR); it is replaced only by one that is valid", ArgsUsage: "[FILE|PLAN]",
+		Name: "edit", Usage: "change a file of the configuration in your editor ($VISUAL, $EDITOR); it is replaced only by one that adds no error", ArgsUsage: "[FILE|PLAN]",
 		Flags:  []cli.Flag{configFlag, dataFlag, dryRunFlag},
 		Action: func(c *cli.Context) error { return editPlan(t, c) },
 	}
