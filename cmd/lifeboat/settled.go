@@ -51,7 +51,7 @@ func saySettled(t, words terminal, c *cli.Context, look *worker.Look, asJSON boo
 	if after == plans.Reprotect {
 		old = "replicas"
 	}
-	words.wrapped("  Good copy  ", 13, fmt.Sprintf("of these at %s. Their copies at %s are %s: do not start them.", in.To, in.From, old))
+	words.wrapped("  Good copy  ", 13, fmt.Sprintf("at %s, of these. Their copies at %s are %s: do not start them.", in.To, in.From, old))
 	showLeftOut(words, "  Left out   ", 13, in.LeftOut)
 	showNext(words, plans.RunStatus{Plan: in.Plan, From: in.From, To: in.To, Operation: after, Verdict: plans.VerdictDone, VMs: []plans.VMStatus{{Verdict: plans.VerdictDone}}})
 	return nil
