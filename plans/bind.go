@@ -38,6 +38,16 @@ func (p places) lose(path string) {
 	p[path] = where
 }
 
+// found are the places as if nothing had been lost.
+func (p places) found() places {
+	out := make(places, len(p))
+	for path, where := range p {
+		where.lost = false
+		out[path] = where
+	}
+	return out
+}
+
 // lost is true where nobody can tell what a path holds, because it or what it stands
 // in was lost. The items of a list that were read are known, whatever else it holds.
 func (p places) lost(path string) bool {

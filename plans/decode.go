@@ -18,8 +18,17 @@ const maxFile = 16 << 20
 // Errors: everything that is wrong, each with its place and remedy, but nothing that
 // may be wrong only because something else could not be read.
 func Decode(files []File) (*Config, error) {
-	cfg := &Config{}
-	at := places{}
+	cfg, at, found := readAll(files)
+	if found = append(found, validate(cfg, at)...); len(found) > 0 {
+		return nil, found.sorted()
+	}
+	setDefaults(cfg)
+	return cfg, nil
+}
+
+// readAll reads files as one, as far as they can be read.
+func readAll(files []File) (*Config, places, Errors) {
+	cfg, at := &Config{}, places{}
 	var found Errors
 	for _, file := range files {
 		part, partPlaces, errs := decodeFile(file)
@@ -27,11 +36,7 @@ func Decode(files []File) (*Config, error) {
 		found = append(found, twice(cfg, at, part, partPlaces)...)
 		merge(cfg, at, part, partPlaces)
 	}
-	if found = append(found, validate(cfg, at)...); len(found) > 0 {
-		return nil, found.sorted()
-	}
-	setDefaults(cfg)
-	return cfg, nil
+	return cfg, at, found
 }
 
 func decodeFile(file File) (*Config, places, Errors) {

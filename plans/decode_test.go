@@ -216,6 +216,10 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("an error without words or place: %+v", one)
 			}
 		}
+		// An edit that changes nothing adds nothing, however little can be read.
+		if left, err := CheckRewrite([]File{{"f.yaml", data}}, nil); err != nil || len(left) != len(all) {
+			t.Errorf("of %d errors %d are left, and added: %v", len(all), len(left), err)
+		}
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -182,16 +183,39 @@ func (r *resolver) countNames() map[string]int {
 	return names
 }
 
+// checkWanted says what is wrong with the VMs that a person named, all at once.
 func (r *resolver) checkWanted() error {
-	for flag, names := range map[string][]string{"--vm": r.wanted, "--only": r.only} {
-		for _, name := range names {
+	var wrong []error
+	for _, named := range []struct {
+		flag  string
+		names []string
+	}{{"--vm", r.wanted}, {"--only", r.only}} {
+		for _, name := range named.names {
 			ref := r.find(name)
 			if ref.vm == nil || !r.inPlan(ref.vm.ID) {
-				return fmt.Errorf("%s %q: plan %s has no such VM", flag, name, r.plan.Name)
+				wrong = append(wrong, fmt.Errorf("%s %q: plan %s has no such VM", named.flag, name, r.plan.Name))
 			}
 		}
 	}
-	return nil
+	if len(wrong) > 0 || len(r.only) == 0 {
+		return errors.Join(wrong...)
+	}
+	var vm, only []string
+	for _, name := range r.wanted {
+		if !r.among(r.only, r.find(name).vm.ID) {
+			vm, only = append(vm, "--vm "+ShellWord(name)), append(only, "--only "+ShellWord(name))
+		}
+	}
+	if len(vm) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s contradicts --only, which takes no other VM. To take it too, add: %s. To take it with the whole plan: leave --only out. Nothing was started",
+		strings.Join(vm, " "), strings.Join(only, " "))
+}
+
+// among is true for a VM that is one of those named.
+func (r *resolver) among(names []string, id string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return r.find(name).vm.ID == id })
 }
 
 func (r *resolver) inPlan(id string) bool {
@@ -242,16 +266,13 @@ func (r *resolver) directed(text string) string {
 }
 
 func (r *resolver) leaveOut(p *PlanVM, vm RunVM) string {
-	among := func(names []string) bool {
-		return slices.ContainsFunc(names, func(name string) bool { return r.find(name).vm.ID == vm.ID })
-	}
-	named := among(r.wanted) || among(r.only)
+	only := r.among(r.only, vm.ID)
 	switch {
-	case len(r.only) > 0 && !among(r.only):
+	case len(r.only) > 0 && !only:
 		return "not named with --only"
 	case p.Policy == PolicyNever:
 		return "policy never: it stays where it is"
-	case p.Policy == PolicyManual && !named:
+	case p.Policy == PolicyManual && !only && !r.among(r.wanted, vm.ID):
 		return "policy manual: it moves only when named with --vm"
 	case vm.SourceHost == "" || vm.TargetHost == "":
 		return fmt.Sprintf("its hosts are not at %s and %s", r.from, r.to)

@@ -91,6 +91,32 @@ func TestPoliciesSayWhoMoves(t *testing.T) {
 	}
 }
 
+// A VM that --vm takes and --only leaves out is no VM that silently stays behind.
+func TestOnlyAndVMMayNotContradict(t *testing.T) {
+	cfg := good(t, "northgate.yaml")
+	id := indexVMs(cfg)["NG-SQL01"].vm.ID
+	for name, c := range map[string]struct {
+		vms, only []string
+		says      []string
+	}{
+		"two that are not named": {[]string{"NG-WEB01", "NG-DC01"}, []string{"NG-SQL01"}, []string{"--vm NG-WEB01 --vm NG-DC01 contradicts --only", "add: --only NG-WEB01 --only NG-DC01"}},
+		"one of two":             {[]string{"NG-SQL01", "NG-DC01"}, []string{"NG-SQL01"}, []string{"--vm NG-DC01 contradicts"}},
+		"the same, by its GUID":  {[]string{id}, []string{"NG-SQL01"}, nil},
+		"only":                   {nil, []string{"NG-SQL01"}, nil},
+		"two that are no VMs":    {[]string{"nobody"}, []string{"noone"}, []string{`--vm "nobody"`, `--only "noone"`}},
+	} {
+		_, err := Resolve(cfg, &cfg.Plans[0], Request{Operation: PlannedFailover, VMs: c.vms, Only: c.only})
+		if (err == nil) != (c.says == nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, words := range c.says {
+			if err != nil && !strings.Contains(err.Error(), words) {
+				t.Errorf("%s: %v; want %q in it", name, err, words)
+			}
+		}
+	}
+}
+
 func TestOnlyNamesOperations(t *testing.T) {
 	if in := resolved(t, "northgate.yaml", Request{}); in.Steps[0].Manual == nil {
 		t.Error("the step for planned failovers is missing in one")

@@ -19,8 +19,10 @@ import (
 
 // Look is what one look at the hosts says about a run that has not started.
 type Look struct {
-	Input       plans.RunInput    `json:"input"`
-	Findings    []plans.Finding   `json:"findings,omitempty"`
+	Input    plans.RunInput  `json:"input"`
+	Findings []plans.Finding `json:"findings,omitempty"`
+	// Settled are the VMs of an unplanned failover with nothing left to do.
+	Settled     []plans.SettledVM `json:"settled,omitempty"`
 	Prediction  plans.Prediction  `json:"prediction"`
 	Explanation plans.Explanation `json:"explanation"`
 }
@@ -132,6 +134,7 @@ func lookAt(ctx context.Context, cfg *Configuration, input plans.RunInput, stop 
 	if machine, err := os.Hostname(); err == nil {
 		look.Findings = warnOfEngine(look.Findings, look.Input, machine)
 	}
+	look.Settled = plans.Settled(look.Input, pairs)
 	look.Prediction = plans.Predict(look.Input, pairs)
 	look.Explanation = plans.Explain(look.Input)
 	return look, nil

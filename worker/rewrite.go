@@ -25,9 +25,23 @@ func ReadFiles(path string) ([]plans.File, error) {
 // (else the error is plans.Errors) and each still holds what was read (else it
 // is ErrChanged).
 func RewriteFiles(files, changed []plans.File) ([]string, error) {
-	if err := CheckFiles(files, changed); err != nil {
+	if _, err := plans.Decode(plans.Replaced(files, changed)); err != nil {
 		return nil, err
 	}
+	return put(files, changed)
+}
+
+// EditFiles is RewriteFiles for files that may not have been valid before: they are
+// written unless the change adds an error. left is what stays wrong.
+func EditFiles(files, changed []plans.File) (names []string, left plans.Errors, err error) {
+	if left, err = plans.CheckRewrite(files, changed); err != nil {
+		return nil, nil, err
+	}
+	names, err = put(files, changed)
+	return names, left, err
+}
+
+func put(files, changed []plans.File) ([]string, error) {
 	var names []string
 	for _, f := range changed {
 		i := slices.IndexFunc(files, func(was plans.File) bool { return was.Name == f.Name })
@@ -40,12 +54,6 @@ func RewriteFiles(files, changed []plans.File) ([]string, error) {
 		names = append(names, f.Name)
 	}
 	return names, nil
-}
-
-// CheckFiles checks the configuration that the changed files would make.
-func CheckFiles(files, changed []plans.File) error {
-	_, err := plans.Decode(plans.Replaced(files, changed))
-	return err
 }
 
 // Rewrite puts a text in the place of the one that a file holds, if it still holds

@@ -99,3 +99,36 @@ func TestRewriteFilesWritesNothingInvalid(t *testing.T) {
 		t.Errorf("left behind: %q", names)
 	}
 }
+
+// Of two files that are both invalid each can be mended for itself; an edit that adds
+// an error changes nothing.
+func TestEditFilesMendsOneAfterAnother(t *testing.T) {
+	first, second := written(t, "a.yaml", "version: 1\nsitse: []\n", 0o600), written(t, "b.yaml", "hsots: []\n", 0o600)
+	edit := func(path, text string) (plans.Errors, error) {
+		var files []plans.File
+		for _, name := range []string{first, second} {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, plans.File{Name: name, Data: data})
+		}
+		_, left, err := EditFiles(files, []plans.File{{Name: path, Data: []byte(text)}})
+		return left, err
+	}
+	var invalid plans.Errors
+	if _, err := edit(first, "version: 1\nfrob: []\n"); !errors.As(err, &invalid) || len(invalid) != 1 || invalid[0].File != first {
+		t.Errorf("another error was taken: %v", err)
+	}
+	holds(t, first, "version: 1\nsitse: []\n")
+	left, err := edit(first, "version: 1\n")
+	if err != nil || len(left) != 1 || left[0].File != second {
+		t.Errorf("left %v, %v", left, err)
+	}
+	holds(t, first, "version: 1\n")
+	holds(t, first+".before", "version: 1\nsitse: []\n")
+	if _, err = edit(second, "hosts: []\n"); err != nil {
+		t.Error(err)
+	}
+	holds(t, second, "hosts: []\n")
+}

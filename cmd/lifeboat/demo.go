@@ -130,7 +130,8 @@ func (d *demo) watch(e *running, input plans.RunInput, auto bool) error {
 	if err != nil {
 		return fail(exitNoAccess, "%v", err)
 	}
-	defer client.Close()
+	engine := &link{d.data(), e.Info(), client}
+	defer engine.close()
 	if err := client.Start(d.c.Context, input); err != nil {
 		return startError(err)
 	}
@@ -141,9 +142,9 @@ func (d *demo) watch(e *running, input plans.RunInput, auto bool) error {
 	w := newWatcher(d.words)
 	w.auto = auto
 	if !auto {
-		w.answer = askPerson(d.words, d.c, client)
+		w.answer = askPerson(d.words, d.c, engine)
 	}
-	status, err := w.follow(d.c.Context, func(ctx context.Context) (plans.RunStatus, error) { return client.Status(ctx, input.Plan) })
+	status, err := w.follow(d.c.Context, engine.run(input.Plan))
 	if err != nil {
 		return err
 	}

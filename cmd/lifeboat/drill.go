@@ -406,12 +406,12 @@ func showCriteria(t terminal, n *plans.DrillNote) {
 
 // followDrill begins the drill and watches it to its report.
 func followDrill(t, words terminal, c *cli.Context, name string, start plans.DrillStart, in plans.RunInput, asJSON bool) error {
-	engine, client, err := dial(c)
+	engine, err := dialLink(c)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	id, err := client.StartDrill(c.Context, name, start)
+	defer engine.close()
+	id, err := engine.client.StartDrill(c.Context, name, start)
 	if err != nil {
 		return startError(err)
 	}
@@ -424,9 +424,13 @@ func followDrill(t, words terminal, c *cli.Context, name string, start plans.Dri
 	w := newWatcher(words)
 	w.auto = start.Auto
 	if words.interactive() && !start.Auto && !asJSON {
-		w.answer = askPerson(words, c, client)
+		w.answer = askPerson(words, c, engine)
 	}
-	return followTo(t, words, c, engine, w, func(ctx context.Context) (plans.RunStatus, error) {
+	return followRun(t, words, c, engine, w, func(ctx context.Context) (plans.RunStatus, error) {
+		client, err := engine.live(ctx)
+		if err != nil {
+			return plans.RunStatus{}, err
+		}
 		return client.DrillStatus(ctx, id, in.Plan, in.RunID)
 	}, asJSON)
 }

@@ -85,8 +85,9 @@ func TestTheReportCountsInTheHostsTime(t *testing.T) {
 	}
 }
 
-// A run that cannot be read for a while is watched on; after a minute of it the
-// words say that the run goes on, and the exit code that there is no access.
+// A run that cannot be read for a while is watched on, and it is said once that it
+// cannot and once that it can again; after a minute of it the words say that the run
+// goes on, and the exit code that there is no access.
 func TestTheWatcherOutlivesAnEngineThatIsBusy(t *testing.T) {
 	for name, c := range map[string]struct {
 		blind time.Duration
@@ -97,7 +98,7 @@ func TestTheWatcherOutlivesAnEngineThatIsBusy(t *testing.T) {
 			source := func(context.Context) (plans.RunStatus, error) {
 				switch now := time.Now(); {
 				case now.Equal(began):
-					return plans.RunStatus{Plan: "web"}, nil
+					return plans.RunStatus{Plan: "web", GoodCopy: "all at a"}, nil
 				case now.Sub(began) < c.blind:
 					return plans.RunStatus{}, context.DeadlineExceeded
 				default:
@@ -108,6 +109,10 @@ func TestTheWatcherOutlivesAnEngineThatIsBusy(t *testing.T) {
 			_, err := newWatcher(terminal{out: &out}).follow(t.Context(), source)
 			if code := report(t.Context(), &out, err); code != c.code || (code != exitOK) != strings.Contains(out.String(), "It goes on when the engine does") {
 				t.Errorf("%s: exit %d: %s", name, code, &out)
+			}
+			lost, back := strings.Count(out.String(), "ENGINE     does not answer"), strings.Count(out.String(), "ENGINE     answers again")
+			if lost != 1 || back != map[int]int{exitOK: 1}[c.code] || !strings.Contains(out.String(), "all at a") {
+				t.Errorf("%s: said %d times that it is lost, %d times that it is back: %s", name, lost, back, &out)
 			}
 		})
 	}

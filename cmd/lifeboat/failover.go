@@ -137,6 +137,9 @@ func begin(t terminal, c *cli.Context, look *worker.Look, asJSON bool) error {
 	if asJSON {
 		words.out = t.err // the report alone goes to the output
 	}
+	if settled(c, look) {
+		return saySettled(t, words, c, look, asJSON)
+	}
 	showPlanHead(words, look)
 	showFindings(words, look.Findings)
 	if look.Blocked() {
@@ -205,18 +208,18 @@ func askTyped(t terminal, c *cli.Context, prompt, name, what string) error {
 }
 
 func launch(t, words terminal, c *cli.Context, look *worker.Look, asJSON bool) error {
-	engine, client, err := dial(c)
+	engine, err := dialLink(c)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer engine.close()
 	input := look.Input
-	if err := client.Start(c.Context, input); err != nil {
+	if err := engine.client.Start(c.Context, input); err != nil {
 		return startError(err)
 	}
 	words.say("")
 	words.say("Started  %s", input.RunID)
-	words.say("Web UI   %s", runPage(engine, input))
+	words.say("Web UI   %s", runPage(engine.engine, input))
 	if input.Operation == plans.Protect {
 		words.wrapped("", 0, notYet(input, tells(c)))
 	}
@@ -227,21 +230,34 @@ func launch(t, words terminal, c *cli.Context, look *worker.Look, asJSON bool) e
 	w := newWatcher(words)
 	w.auto = input.Auto
 	if words.interactive() && !input.Auto && !asJSON {
-		w.answer = askPerson(words, c, client)
+		w.answer = askPerson(words, c, engine)
 	}
-	return followRun(t, words, c, engine, client, w, runName(input.Plan, input.Operation), asJSON)
+	return followRun(t, words, c, engine, w, engine.run(runName(input.Plan, input.Operation)), asJSON)
 }
 
 // refused is what a person is told whose run has a blocker. Where the same plan is
 // being run already that is why, and what its run does only looks like an obstacle.
 func refused(c *cli.Context, in plans.RunInput, what string) error {
-	if _, client, err := dial(c); err == nil {
-		defer client.Close()
-		if s, err := client.Status(c.Context, control.RunOf(in.Plan, in.Operation)); err == nil && s.Ended.IsZero() {
-			return startError(&control.BusyError{Status: s})
-		}
+	if s, ok := underWay(c, in); ok {
+		return startError(&control.BusyError{Status: s})
 	}
 	return fail(exitRefused, "REFUSED  %s. Nothing was changed.", what)
+}
+
+// underWay is the run that holds a plan, if there is one.
+func underWay(c *cli.Context, in plans.RunInput) (plans.RunStatus, bool) {
+	_, client, err := dial(c)
+	if err != nil {
+		return plans.RunStatus{}, false
+	}
+	defer client.Close()
+	id := control.RunOf(in.Plan, in.Operation)
+	// One that was ended from outside is over, and does not say so itself.
+	if r, err := client.Run(c.Context, id, ""); err != nil || !r.Open {
+		return plans.RunStatus{}, false
+	}
+	s, err := client.Status(c.Context, id)
+	return s, err == nil
 }
 
 func startError(err error) error {
@@ -253,17 +269,12 @@ func startError(err error) error {
 }
 
 // followRun watches to the end and prints the report.
-func followRun(t, words terminal, c *cli.Context, engine control.Engine, client *control.Client, w *watcher, plan string, asJSON bool) error {
-	return followTo(t, words, c, engine, w, func(ctx context.Context) (plans.RunStatus, error) { return client.Status(ctx, plan) }, asJSON)
-}
-
-// followTo is followRun for what tells its picture in a way of its own.
-func followTo(t, words terminal, c *cli.Context, engine control.Engine, w *watcher, source statusSource, asJSON bool) error {
+func followRun(t, words terminal, c *cli.Context, engine *link, w *watcher, source statusSource, asJSON bool) error {
 	status, err := w.follow(c.Context, source)
 	if err != nil {
 		return err
 	}
-	r, err := reportOf(c.Context, engine, status)
+	r, err := reportOf(c.Context, engine.engine, status)
 	if err != nil {
 		words.say("The report is not in the journal yet: %v", err)
 		return quietly(exitOf(status.Verdict))

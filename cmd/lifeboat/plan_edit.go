@@ -20,7 +20,7 @@ import (
 
 func planEditCommand(t terminal) *cli.Command {
 	return &cli.Command{
-		Name: "edit", Usage: "change a file of the configuration in your editor ($VISUAL, $EDITOR); it is replaced only by one that is valid", ArgsUsage: "[FILE|PLAN]",
+		Name: "edit", Usage: "change a file of the configuration in your editor ($VISUAL, $EDITOR); it is replaced only by one that adds no error", ArgsUsage: "[FILE|PLAN]",
 		Flags:  []cli.Flag{configFlag, dataFlag, dryRunFlag},
 		Action: func(c *cli.Context) error { return editPlan(t, c) },
 	}
@@ -117,7 +117,7 @@ func (e *planEdit) run(ctx context.Context) error {
 			e.say("Nothing was changed.")
 			return nil
 		}
-		names, err := e.take(text)
+		names, left, err := e.take(text)
 		var invalid plans.Errors
 		switch {
 		case errors.As(err, &invalid):
@@ -125,7 +125,7 @@ func (e *planEdit) run(ctx context.Context) error {
 			return e.kept("%v", err)
 		default:
 			e.drop()
-			e.showTaken(names)
+			e.showTaken(names, left)
 			return nil
 		}
 		e.say("%v", err)
@@ -141,24 +141,49 @@ func (e *planEdit) run(ctx context.Context) error {
 	}
 }
 
-// take puts what was written in the place of the file, if it is valid.
-func (e *planEdit) take(text []byte) ([]string, error) {
+// take puts what was written in the place of the file, if that adds no error; left
+// is what was wrong before and stays so.
+func (e *planEdit) take(text []byte) (names []string, left plans.Errors, err error) {
 	changed := []plans.File{{Name: e.was.Name, Data: text}}
 	if e.dry {
-		return nil, worker.CheckFiles(e.files, changed)
+		left, err = plans.CheckRewrite(e.files, changed)
+		return nil, left, err
 	}
-	return worker.RewriteFiles(e.files, changed)
+	return worker.EditFiles(e.files, changed)
 }
 
-func (e *planEdit) showTaken(names []string) {
-	if e.dry {
-		e.say("Dry run: it is valid. Nothing was changed.")
-		return
-	}
+func (e *planEdit) showTaken(names []string, left plans.Errors) {
 	for _, name := range names {
 		e.say("Wrote %s (before: %s.before)", name, name)
 	}
+	switch {
+	case len(left) > 0:
+		e.showLeft(left)
+		if e.dry {
+			e.say("Dry run: it would be taken. Nothing was changed.")
+		}
+		return
+	case e.dry:
+		e.say("Dry run: it is valid. Nothing was changed.")
+		return
+	}
 	e.say("An engine that runs reads it by itself. Next: lifeboat check")
+}
+
+// showLeft says what is still to be mended, and in which files.
+func (e *planEdit) showLeft(left plans.Errors) {
+	e.say("%v", left)
+	e.wrapped("", 0, "That was wrong before. Until all is mended, an engine that runs goes on with the configuration that it has. Next:")
+	var names []string
+	for _, one := range left {
+		if !slices.Contains(names, one.File) && slices.ContainsFunc(e.files, func(f plans.File) bool { return f.Name == one.File }) {
+			names = append(names, one.File)
+			e.say("  lifeboat plan edit %s", shellWord(one.File))
+		}
+	}
+	if len(names) == 0 {
+		e.say("  lifeboat plan validate")
+	}
 }
 
 // openEditor opens a file in the person's editor and waits until they are done. What

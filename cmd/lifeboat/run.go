@@ -154,12 +154,12 @@ func runWatchCommand(t terminal) *cli.Command {
 			if err != nil {
 				return err
 			}
-			engine, client, err := dial(c)
+			engine, err := dialLink(c)
 			if err != nil {
 				return err
 			}
-			defer client.Close()
-			if _, err := client.Status(c.Context, name); err != nil {
+			defer engine.close()
+			if _, err := engine.client.Status(c.Context, name); err != nil {
 				return runError(name, err)
 			}
 			words := t
@@ -168,9 +168,9 @@ func runWatchCommand(t terminal) *cli.Command {
 			}
 			w := newWatcher(words)
 			if words.interactive() && !asJSON {
-				w.answer = askPerson(words, c, client)
+				w.answer = askPerson(words, c, engine)
 			}
-			return followRun(t, words, c, engine, client, w, name, asJSON)
+			return followRun(t, words, c, engine, w, engine.run(name), asJSON)
 		},
 	}
 }
@@ -313,7 +313,7 @@ func fillOnly(a *plans.Answer, s plans.RunStatus) error {
 }
 
 // askPerson asks at the terminal and gives the answer to the run.
-func askPerson(t terminal, c *cli.Context, client *control.Client) func(context.Context, plans.RunStatus, []plans.Question) error {
+func askPerson(t terminal, c *cli.Context, engine *link) func(context.Context, plans.RunStatus, []plans.Question) error {
 	in := bufio.NewReader(t.in)
 	return func(ctx context.Context, s plans.RunStatus, group []plans.Question) error {
 		for {
@@ -327,6 +327,11 @@ func askPerson(t terminal, c *cli.Context, client *control.Client) func(context.
 				return nil
 			}
 			a := plans.Answer{Choice: plans.Choice(word), By: who(c), Reason: reason, Via: "cli"}
+			client, err := engine.live(ctx)
+			if err != nil {
+				t.wrapped("    ", 4, fmt.Sprintf("the answer was not given: %v. Answer again when it is back.", err))
+				continue
+			}
 			result, err := giveAll(ctx, client, runName(s.Plan, s.Operation), a, group)
 			if err == nil {
 				t.wrapped("    ", 4, result.Text)

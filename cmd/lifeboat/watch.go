@@ -47,14 +47,17 @@ func (w *watcher) follow(ctx context.Context, source statusSource) (plans.RunSta
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	var last plans.RunStatus
-	read := time.Now()
+	read, lost := time.Now(), false
 	for {
 		s, err := source(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return last, w.away(last)
 		case err == nil:
-			last, read = s, time.Now()
+			if lost {
+				w.line(time.Now(), fmt.Sprintf("%-10s answers again; the run goes on", "ENGINE"))
+			}
+			last, read, lost = s, time.Now(), false
 			if err := w.show(ctx, s); err != nil {
 				return s, err
 			}
@@ -65,6 +68,9 @@ func (w *watcher) follow(ctx context.Context, source statusSource) (plans.RunSta
 		case errors.Is(err, control.ErrNoRun) || time.Since(read) >= blindLimit:
 			w.clearFooter()
 			return last, fail(exitNoAccess, "the run cannot be read: %v. It goes on when the engine does. Look: lifeboat run list", err)
+		case !lost:
+			w.line(time.Now(), fmt.Sprintf("%-10s %s", "ENGINE", lostWords(last)))
+			lost = true
 		}
 		select {
 		case <-ctx.Done():
@@ -72,6 +78,16 @@ func (w *watcher) follow(ctx context.Context, source statusSource) (plans.RunSta
 		case <-tick.C:
 		}
 	}
+}
+
+// lostWords is what a person needs to know while the engine is away; s is what was
+// seen of the run last.
+func lostWords(s plans.RunStatus) string {
+	text := "does not answer. The run is kept and goes on when it is back; nothing is lost by waiting. If it was stopped: lifeboat up."
+	if s.GoodCopy == "" {
+		return text
+	}
+	return text + " Good copy, as last seen: " + plain(s.GoodCopy)
 }
 
 func (w *watcher) away(s plans.RunStatus) error {

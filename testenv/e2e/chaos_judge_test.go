@@ -130,7 +130,7 @@ func (p *player) taking(s labState, op *chaosOperation) []labCopy {
 	takes := func(c labCopy) bool {
 		for _, vm := range r.VMs {
 			if vm.ID == c.VM {
-				return vm.Verdict == "done"
+				return none || vm.Verdict == "done"
 			}
 		}
 		return none && err != nil && inPlan[c.Name]

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -252,4 +253,17 @@ func TestPlanEditAsTyped(t *testing.T) {
 	}
 	w.must(0, "plan", "validate")
 	w.must(2, "plan", "edit", "lifeboat.yaml") // no terminal: nothing waits
+
+	// Two files that are both wrong are mended one after the other.
+	more := filepath.Join(filepath.Dir(file), "more.yaml")
+	if err := errors.Join(os.WriteFile(more, []byte("hsots: []\n"), 0o600), os.WriteFile(file, append(slices.Clone(was), "sitse: []\n"...), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	said := result{out: w.talkTo(me, editor(mend), "plan", "edit", "lifeboat.yaml").end(0)}
+	if !said.says("hsots: there is no such field") || !said.says("That was wrong before.") || !said.says("lifeboat plan edit "+more) || said.says("sitse") {
+		t.Errorf("it says\n%s", said.out)
+	}
+	w.must(2, "plan", "validate")
+	w.talkTo(me, editor(`sed -i 's/^hsots/hosts/' "$1"`), "plan", "edit", "more.yaml").end(0)
+	w.must(0, "plan", "validate")
 }

@@ -1,10 +1,14 @@
 package e2e
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -48,6 +52,49 @@ func TestKilledAtEveryStep(t *testing.T) {
 			w.checkInvariants("both", "HV-A", "HV-B", "DB", "APP1", "APP2")
 		})
 	}
+}
+
+// Who watches a run sees its end, though the engine was killed and has come back
+// on other ports.
+func TestAWatchOutlivesTheEngine(t *testing.T) {
+	w := newWorld(t, "pair", 60)
+	w.up()
+	was := w.temporal()
+	watched := make(chan result, 1)
+	go func() { watched <- w.lifeboat("failover", "both", "--planned", "--yes") }()
+	moved := doneAt{"Start-VMFailover", "HV-A"}
+	w.killAt(moved.String(), func(l []entry) bool { return moved.count(l) > 0 })
+	if is := w.temporal(); is == was {
+		t.Fatalf("the engine is at %s again: this proves nothing", is)
+	}
+	r := <-watched
+	if r.code != 0 || !r.says("3 of 3 VMs done") {
+		t.Errorf("it ended with %d", r.code)
+	}
+	for _, line := range []string{"ENGINE     does not answer", "ENGINE     answers again"} {
+		if n := strings.Count(r.out, line); n != 1 {
+			t.Errorf("%q is said %d times", line, n)
+		}
+	}
+	if !r.says("Good copy, as last seen:") {
+		t.Error("nobody said which copy is good")
+	}
+	if t.Failed() {
+		t.Logf("%s%s", r.out, r.err)
+	}
+}
+
+// temporal is where the engine's Temporal server listens.
+func (w *world) temporal() string {
+	w.t.Helper()
+	var e struct {
+		Temporal string `json:"temporal"`
+	}
+	text, err := os.ReadFile(filepath.Join(w.data(), "engine.json"))
+	if err = errors.Join(err, json.Unmarshal(text, &e)); err != nil {
+		w.t.Fatal(err)
+	}
+	return e.Temporal
 }
 
 // The engine dies at random moments of the whole plan, again and again.

@@ -105,7 +105,8 @@ var scenes = []scene{
 	{name: "unplanned-failover", play: func(w *world) {
 		w.lose("a")
 		w.must(0, "failover", "both", "--unplanned", "--yes", "--statement", statement)
-		w.must(0, "failover", "both", "--unplanned", "--yes", "--statement", statement) // everything is there
+		w.must(0, "fence", "both", "--stand-down", "--reason", "recorded")
+		w.must(0, "failover", "both", "--unplanned", "--yes", "--statement", statement) // all is there but the watch
 		w.post("/sites/a/power-on", nil)
 		w.fenceAll("both", "--turn-off")
 		w.must(0, "commit", "both", "--yes")

@@ -158,19 +158,17 @@ func TestTheWholeWayFromLossToHome(t *testing.T) {
 	for _, broken := range truth.Order(w.named(w.ledger()), w.plan("both").members(), func(host string) bool { return host == "HV-B" }) {
 		t.Error(broken)
 	}
-	before := w.calls("HV-B")
-	w.must(0, "failover", "both", "--unplanned", "--yes", "--statement", statement)
-	if n := w.calls("HV-B"); n != before {
-		t.Errorf("the same command again did %d cmdlets more", n-before)
-	}
+	w.nothingLeft("lifeboat commit both", "--statement", statement)
 	w.returns("both")
 	w.must(0, "commit", "both", "--yes")
+	w.nothingLeft("lifeboat reprotect both")
 	r := w.must(4, "failover", "both", "--unplanned", "--yes", "--statement", statement, "--point", "common", "--lose-writes")
 	if !r.says("its recovery points went with the commit") {
 		t.Errorf("another point after the commit:\n%s%s", r.out, r.err)
 	}
 	w.must(0, "reprotect", "both", "--yes")
 	w.oneRuns("HV-B", "HV-A")
+	w.nothingLeft("lifeboat failback both")
 	missing := map[string]uint64{}
 	for _, c := range w.state().Copies {
 		if c.Host == "HV-B" {
@@ -187,6 +185,46 @@ func TestTheWholeWayFromLossToHome(t *testing.T) {
 	}
 	w.checkDoneOnce("Complete-VMFailover@HV-B", "Start-VMInitialReplication@HV-B")
 	w.must(0, "journal", "verify")
+}
+
+// nothingLeft asks for the unplanned failover once more: no run begins, nobody is
+// asked, and it is said where the VMs run and what comes next, which is the first of
+// the ways on from there.
+func (w *world) nothingLeft(next string, flags ...string) {
+	w.t.Helper()
+	before := w.calls("HV-B")
+	for _, way := range []string{"--dry-run", "--yes"} {
+		r := w.must(0, append([]string{"failover", "both", "--unplanned", way}, flags...)...)
+		_, ways, _ := strings.Cut(r.out, "Next:")
+		for _, command := range []string{"lifeboat commit both", "lifeboat reprotect both", "lifeboat failback both"} {
+			if command == next {
+				break
+			}
+			if strings.Contains(ways, command) {
+				w.t.Errorf("%s again, when %s is next: %s", way, next, r.out)
+			}
+		}
+		if !r.says("nothing left to fail over") || !r.says("at HV-B (b): DB, APP1, APP2") || !strings.Contains(ways, next) || r.says("Started") {
+			w.t.Errorf("%s again, when %s is next: %s%s", way, next, r.out, r.err)
+		}
+	}
+	if n := w.calls("HV-B"); n != before {
+		w.t.Errorf("the same command again did %d cmdlets more", n-before)
+	}
+}
+
+// A failover is done again for the watch that it begins: without one nobody keeps an
+// old copy that cannot be seen from running.
+func TestAFailoverThatIsDoneBeginsTheWatchAgain(t *testing.T) {
+	w := newWorld(t, "pair", 60)
+	w.up()
+	w.lose("a")
+	w.must(0, "failover", "both", "--unplanned", "--yes", "--statement", statement)
+	w.must(0, "fence", "both", "--stand-down", "--reason", "the test's")
+	if r := w.must(0, "failover", "both", "--unplanned", "--yes", "--statement", statement); !r.says("Started") {
+		t.Errorf("no run began: %s", r.out)
+	}
+	w.returns("both")
 }
 
 // returns gives the lost site its power back, where old copies start by
