@@ -16,6 +16,9 @@ const (
 	askingAfter = 15 * time.Second
 	// askedMost is how many VMs of a run are looked at for it.
 	askedMost = 20
+	// askedWithin bounds that look: an engine that has just gone leaves each question
+	// open.
+	askedWithin = 3 * time.Second
 )
 
 // fillAsking adds to VMs under way what their hosts were asked for and have not
@@ -24,6 +27,8 @@ func (c *Client) fillAsking(ctx context.Context, s *plans.RunStatus, now time.Ti
 	if !s.Ended.IsZero() {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, askedWithin)
+	defer cancel()
 	looked := 0
 	for i := range s.VMs {
 		vm := &s.VMs[i]
