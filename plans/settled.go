@@ -12,6 +12,8 @@ type SettledVM struct {
 	// After is the last operation that its hosts show: unplanned-failover while its
 	// recovery points are kept, commit, or reprotect once it replicates back.
 	After Operation `json:"after"`
+	// Elsewhere is true for one whose replica is at the third site that was kept.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 }
 
 // Settled are the VMs of an unplanned failover that has nothing left to do, by what
@@ -26,10 +28,11 @@ func Settled(in RunInput, pairs []Pair) []SettledVM {
 		p, ok := pairOf(vm.ID, pairs)
 		intent := in.Intent(vm)
 		intent.Ours = true
-		if d := Next(intent, p.Source, p.Target); !ok || d.Kind != Done || d.Good != Target {
+		d := Next(intent, p.Source, p.Target)
+		if !ok || d.Kind != Done || d.Good != Target {
 			return nil
 		}
-		all = append(all, SettledVM{ID: vm.ID, VM: vm.Label, Host: vm.TargetHost, Unseen: !p.Source.Reached, After: lastShown(p)})
+		all = append(all, SettledVM{ID: vm.ID, VM: vm.Label, Host: vm.TargetHost, Unseen: !p.Source.Reached, After: lastShown(p), Elsewhere: d.Elsewhere})
 	}
 	return all
 }

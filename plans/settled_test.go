@@ -54,3 +54,20 @@ func TestAFailoverThatHasNothingLeft(t *testing.T) {
 		}
 	}
 }
+
+// After a chain whose third copy was kept nothing of the old site is wanted again.
+func TestAKeptChainHasNothingLeft(t *testing.T) {
+	in := standingRun()
+	in.Point, in.Steps[0].VMs[0].ReverseTo = AskLatest, "a.example"
+	fenced := standingCopy("A", "Off", "Primary", "WaitingForStartResynchronize")
+	fenced.AutoStart = "Nothing"
+	kept := standingCopy("B", "Running", "Primary", "Replicating")
+	kept.ReplicaServer = "c.example"
+	if got := Settled(in, []Pair{{ID: "sql", Source: fenced, Target: kept}}); len(got) != 1 || !got[0].Elsewhere {
+		t.Errorf("%+v", got)
+	}
+	kept.ReplicaServer = "a.example"
+	if got := Settled(in, []Pair{{ID: "sql", Source: fenced, Target: kept}}); len(got) == 1 && got[0].Elsewhere {
+		t.Errorf("it replicates home: %+v", got)
+	}
+}

@@ -53,7 +53,8 @@ func saySettled(t, words terminal, c *cli.Context, look *worker.Look, asJSON boo
 	}
 	words.wrapped("  Good copy  ", 13, fmt.Sprintf("at %s, of these. Their copies at %s are %s: do not start them.", in.To, in.From, old))
 	showLeftOut(words, "  Left out   ", 13, in.LeftOut)
-	showNext(words, plans.RunStatus{Plan: in.Plan, From: in.From, To: in.To, Operation: after, Verdict: plans.VerdictDone, VMs: []plans.VMStatus{{Verdict: plans.VerdictDone}}})
+	done := plans.VMStatus{Verdict: plans.VerdictDone, Elsewhere: slices.ContainsFunc(look.Settled, func(vm plans.SettledVM) bool { return vm.Elsewhere })}
+	showNext(words, plans.RunStatus{Plan: in.Plan, From: in.From, To: in.To, Operation: after, Verdict: plans.VerdictDone, VMs: []plans.VMStatus{done}})
 	return nil
 }
 
