@@ -188,6 +188,7 @@ func (m *drillMonth) begins(drill plans.ScheduledDrill, at time.Time) (out plans
 			}
 			return "", nil
 		},
+		RealAt: func(context.Context, []string) (string, error) { return "", nil },
 	}
 	acts := m.acts()
 	acts[activities.OpenDrillName], acts[activities.DrillBesideName] = m.farm.acts.OpenDrill, m.farm.acts.DrillBeside
