@@ -42,8 +42,10 @@ func (p places) lose(path string) {
 func (p places) found() places {
 	out := make(places, len(p))
 	for path, where := range p {
-		where.lost = false
-		out[path] = where
+		if where.line > 0 { // else it is known as lost only
+			where.lost = false
+			out[path] = where
+		}
 	}
 	return out
 }

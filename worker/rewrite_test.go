@@ -122,7 +122,7 @@ func TestEditFilesMendsOneAfterAnother(t *testing.T) {
 	}
 	holds(t, first, "version: 1\nsitse: []\n")
 	left, err := edit(first, "version: 1\n")
-	if err != nil || len(left) != 1 || left[0].File != second {
+	if err != nil || len(left) != 2 || left[0].Field != "hsots" || left[1].Field != "sites" { // which are nowhere
 		t.Errorf("left %v, %v", left, err)
 	}
 	holds(t, first, "version: 1\n")
