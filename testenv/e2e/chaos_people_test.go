@@ -157,7 +157,7 @@ func (p *player) say(args ...string) {
 
 // remedies are what Lifeboat asks a person for and does not do itself:
 // replication that is paused, in error or out of step is resumed, what was saved
-// is started.
+// is started, and so is what went off while it was re-protected, which starts nothing.
 func (p *player) remedies() {
 	s := p.state()
 	for _, c := range s.Copies {
@@ -168,7 +168,7 @@ func (p *player) remedies() {
 			act = "resync"
 		case c.State == "Suspended" || c.State == "Error":
 			act = "resume"
-		case c.Power == "Saved":
+		case c.Power == "Saved", c.Power == "Off" && c.Mode == "Primary" && c.State == "Replicating" && p.last.op.name == "reprotect":
 			act = "start"
 		}
 		if act != "" {
