@@ -62,6 +62,8 @@ func TestTheChaosJudgeSeesTwoCopies(t *testing.T) {
 	}{
 		"a lost site returns":                        {append(failover, on("r2", "B"), on("host", "A")), always, always, false},
 		"the engine starts the old copy":             {append(failover, on("r2", "B"), on("r3", "A")), always, always, true},
+		"its guest does not shut down":               {append(failover, on("r2", "B"), on("host", "A"), "r3 A power Stopping Running"), always, always, false},
+		"one of a planned failover does not":         {append(failover, on("r2", "B"), "r3 A power Stopping Running"), never, never, true},
 		"it is no unplanned failover":                {append(failover, on("r2", "B"), on("host", "A")), never, never, true},
 		"stated to be dark, and cut off":             {append(failover, goes("A", "link", "cut"), on("r2", "B")), always, always, false},
 		"nobody stated it":                           {append(failover, goes("A", "link", "cut"), on("r2", "B")), always, never, true},

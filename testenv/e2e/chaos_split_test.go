@@ -60,10 +60,11 @@ func (s split) broken(violation string) string {
 
 // excused: the world started a copy of a VM that an unplanned failover has taken
 // over; or the engine started the copy at the target on a person's word, while
-// the host of the other was out of its sight.
+// the host of the other was out of its sight. A guest that would not shut down was
+// started by nobody: it goes on running.
 func (s split) excused(at int) bool {
 	e := s.ledger[at]
-	if !e.Requested() {
+	if !e.Requested() || e.From == "Stopping" {
 		return s.takenOver(at)
 	}
 	return !s.source(e.Host) && s.stated(e.Seq) && s.unseen(at)
