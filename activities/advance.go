@@ -287,6 +287,7 @@ func (a *Activities) afterFailure(ctx context.Context, in AdvanceIn, d plans.Dec
 		held = offerPower(in, held) // the host's log would not say more
 	}
 	if host := hostOf(in.VM, d.Side); errors.Is(err, hyperv.ErrOutOfMemory) && in.Intent.Operation.Moves() && a.testsRun(ctx, host) {
+		a.makeWay(ctx, in.Run, in.Plan, string(in.Intent.Operation)+" of "+in.Plan, host)
 		held.Kind, held.Why = plans.Wait, fmt.Sprintf("%s has no memory left for it while test copies run there; drills have been told to give way", host)
 		held.Remedy = "a test copy that somebody made by hand stays: Stop-VMFailover on its VM there, or shut other VMs down"
 	}

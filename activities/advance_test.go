@@ -150,7 +150,16 @@ func TestNoMemoryWhileTestCopiesRun(t *testing.T) {
 	}
 	s.testing = true
 	s.before = failing(functionOf[plans.VerbStart], scriptError("OutOfMemory,X", "NotSpecified"))
-	wantDecision(t, advance(t, s, b, request(plans.PhaseStart)), plans.Wait, "DR1 has no memory left for it while test copies run there", "Stop-VMFailover")
+	a, told := engine(s, b), []string{}
+	a.Drills.GiveWay = func(_ context.Context, hosts []string, _, _ string) ([]string, error) {
+		told = append(told, hosts...)
+		return nil, errors.New("nobody answers")
+	}
+	out, err := a.Advance(t.Context(), request(plans.PhaseStart))
+	if err != nil || !slices.Equal(told, []string{"DR1"}) {
+		t.Errorf("told %v, %v", told, err)
+	}
+	wantDecision(t, out, plans.Wait, "DR1 has no memory left for it while test copies run there", "Stop-VMFailover")
 	s.testing = false
 	wantDecision(t, advance(t, s, b, request(plans.PhaseStart)), plans.Refuse, "was refused by DR1")
 }

@@ -112,6 +112,13 @@ func (a *Activities) drillWaits(ctx context.Context, in plans.RunInput) (string,
 	return fmt.Sprintf("%s brings VMs up at %s", who, strings.Join(hosts, ", ")), nil
 }
 
+// makeWay tells the drills of other plans who needs the memory of these hosts. Nobody
+// waits for an answer: it is told again for each VM that finds no room.
+func (a *Activities) makeWay(ctx context.Context, run, plan, who string, hosts ...string) {
+	told, err := a.Drills.GiveWay(ctx, hosts, plan, who)
+	a.Log.Info("drills give way", "run", run, "hosts", hosts, "plans", told, "error", err)
+}
+
 // lateBy is how late a drill is when this attempt begins. The workflow's own moment is
 // not enough: an engine may have died in between.
 func lateBy(start plans.DrillStart, info activity.Info) time.Duration {

@@ -44,7 +44,7 @@ func (a *Activities) Preflight(ctx context.Context, in plans.RunInput) (Prefligh
 }
 
 // clearDrills tells drills of other plans to give the memory back that this run needs.
-// The run goes on without an answer: a VM that finds no room waits for it.
+// One that is missed here is told when a VM finds no room.
 func (a *Activities) clearDrills(ctx context.Context, in plans.RunInput, found []plans.Finding) {
 	var hosts []string
 	for _, f := range found {
@@ -55,11 +55,9 @@ func (a *Activities) clearDrills(ctx context.Context, in plans.RunInput, found [
 			hosts = append(hosts, f.Host)
 		}
 	}
-	if len(hosts) == 0 {
-		return
+	if len(hosts) > 0 {
+		a.makeWay(ctx, in.RunID, in.Plan, fmt.Sprintf("%s of %s by %s", in.Operation, in.Plan, in.StartedBy), hosts...)
 	}
-	told, err := a.Drills.GiveWay(ctx, hosts, in.Plan, fmt.Sprintf("%s of %s by %s", in.Operation, in.Plan, in.StartedBy))
-	a.Log.Info("drills give way", "run", in.RunID, "hosts", hosts, "plans", told, "error", err)
 }
 
 func goodSides(in plans.RunInput, pairs []plans.Pair) map[string]plans.Side {
